@@ -1,5 +1,6 @@
 """Tables found by the places of words and ruled lines, and pages where none are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -313,6 +314,32 @@ def test_no_table_is_made_of(page: str) -> None:
 
     assert found.tables == ()
     assert found.blocks == tuple(blocks)
+
+
+@pytest.mark.parametrize("degrees", [15, 30, 45, 60])
+def test_lines_that_run_aslant_make_no_table_whose_words_stand_elsewhere(degrees: int) -> None:
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+    def aslant(word: Word) -> Word:
+        x, y = (word.box[0] + word.box[2]) / 2 - 800, (word.box[1] + word.box[3]) / 2 - 600
+        half_width, half_height = (word.box[2] - word.box[0]) / 2, SIZE / 2
+        across, down = half_width * cos + half_height * sin, half_width * sin + half_height * cos
+        x, y = 800 + x * cos - y * sin, 600 + x * sin + y * cos
+        return Word(word.text, tuple(map(round, (x - across, y - down, x + across, y + down))), 90.0)  # type: ignore[arg-type]
+
+    lines = []
+    for upright in rows([(f"Item{number}", str(number), f"{number}.50") for number in range(12)]):
+        words = tuple(map(aslant, upright.words))
+        lines += [Line(around(word.box for word in words), words)]
+    blocks = [block(one) for one in lines]
+
+    found = find(*blocks)
+
+    assert_whole(found, blocks)
+    for table in found.tables:
+        for cell in table.cells:
+            assert cell.box[0] < cell.box[2]
+            assert cell.box[1] < cell.box[3]
 
 
 def test_a_frame_around_a_page_is_no_table() -> None:

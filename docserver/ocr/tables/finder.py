@@ -6,13 +6,17 @@ from statistics import median
 from docserver.layout import Rect
 from docserver.ocr.tables import ruled, unruled
 from docserver.ocr.tables.candidates import between_rules, candidates
-from docserver.ocr.tables.draft import Draft
+from docserver.ocr.tables.draft import Draft, is_in
 from docserver.ocr.tables.placed import PlacedPage, Row, Segment
 from docserver.ocr.tables.rules import Rule, Rules, grids, joined
 
 MAX_OTHERS = 0.2
 """Most words that stand within a table and in none of its rows, such as text that runs upwards, as a share of its own.
 """
+
+MAX_OUTSIDE = 0.05
+"""Largest share of a table's words that stand outside of their cells. Lines that run aslant have far more: they are in
+line by chance."""
 
 RULE_REACH = 3.0
 """Largest distance of a rule from a table that it belongs to, in pixels."""
@@ -29,7 +33,7 @@ def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
     found: list[Draft] = []
     for grid in sorted(grids(rules, size=size), key=lambda grid: -_area(grid.rect)):
         free = _free(segments, found)
-        if (table := ruled.table_in(grid, free, size=size)) is not None:
+        if (table := ruled.table_in(grid, free, size=size)) is not None and _holds_its_words(table):
             found.append(table)
     across = [rule for rule in rules.horizontal if not any(_is_of_table(rule, table) for table in found)]
     for is_between in (True, False):
@@ -38,9 +42,11 @@ def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
         for rows in groups:
             for part in [rows] if is_between else _beside_each_other(rows, across, size=size):
                 table = unruled.table_of(part, across, size=size, is_between_rules=is_between)
-                if table is None or _overlaps(table, found):
+                if table is None or not _holds_its_words(table) or _overlaps(table, found):
                     continue
-                if _has_taken_in(table, free if is_ruled else [*free, *page.of_prose()]):
+                # Another table may have taken in words of these rows.
+                others = _free(free if is_ruled else [*free, *page.of_prose()], found)
+                if _numbers(table) <= _numbers_of(others) and _has_taken_in(table, others):
                     found.append(table)
     return sorted(found, key=lambda table: table.rect[1])
 
@@ -51,8 +57,23 @@ def _area(rect: Rect) -> float:
 
 def _free(segments: Sequence[Segment], tables: Iterable[Draft]) -> list[Segment]:
     """The segments of which no word is in one of the tables."""
-    taken = {word.number for table in tables for cell in table.cells for word in cell.words}
+    taken = {number for table in tables for number in _numbers(table)}
     return [segment for segment in segments if not any(word.number in taken for word in segment.words)]
+
+
+def _numbers(table: Draft) -> set[int]:
+    return {word.number for cell in table.cells for word in cell.words}
+
+
+def _numbers_of(segments: Iterable[Segment]) -> set[int]:
+    return {word.number for segment in segments for word in segment.words}
+
+
+def _holds_its_words(table: Draft) -> bool:
+    """True if each word of a table is in one cell, and they stand there."""
+    words = [(word, cell) for cell in table.cells for word in cell.words]
+    outside = sum(not is_in(word.middle, cell.rect) for word, cell in words)
+    return len(words) == len(_numbers(table)) and outside <= MAX_OUTSIDE * len(words)
 
 
 def _overlaps(table: Draft, others: Iterable[Draft]) -> bool:
@@ -75,7 +96,7 @@ def _beside_each_other(rows: list[Row], rules: Sequence[Rule], *, size: float) -
 
 def _has_taken_in(table: Draft, segments: Iterable[Segment]) -> bool:
     """Put the other words within the table into its cells; False if they are too many for a table."""
-    own = {word.number for cell in table.cells for word in cell.words}
+    own = _numbers(table)
     others = 0
     for segment in segments:
         for word in segment.words:
