@@ -60,10 +60,10 @@ class Limits:
     tessdata: str
     candidates: tuple[str, ...]
     """The models that `auto` chooses from, see `languages`."""
-    ppocr: str | None
-    """The directory of the models of the second engine; None if it is not installed, or switched off."""
     review_below: float
     """The confidence below which a page needs review."""
+    ppocr: str | None = None
+    """The directory of the models of the second engine; None if it is not installed, or switched off."""
 
     @property
     def memory_bytes(self) -> int:

@@ -51,7 +51,7 @@ LINKS: Mapping[type[Schema], Mapping[str, Any]] = {
         **_job_links("Of the document's latest job", f"{_BODY}jobs/0/job_id", pages=f"{_BODY}jobs/0/pages/total"),
     },
     response_schemas.DocumentList: {
-        **_links(("list_documents",), "The next part of the list", cursor=f"{_BODY}next_cursor"),
+        **_links(("list_documents",), "The next part of a list that is not narrowed", cursor=f"{_BODY}next_cursor"),
         **_links(_OF_DOCUMENT, "Of the first document", document_id=f"{_BODY}items/0/document_id"),
         **_job_links(
             "Of the first document's latest job", f"{_BODY}items/0/job_id", pages=f"{_BODY}items/0/pages_total"
@@ -60,7 +60,7 @@ LINKS: Mapping[type[Schema], Mapping[str, Any]] = {
     search_schemas.SearchResult: {
         **_links(
             ("search_documents",),
-            "The next part of the pages found",
+            "The next part of the pages found, if the search is not narrowed",
             cursor=f"{_BODY}next_cursor",
             q="$request.query.q",
         ),

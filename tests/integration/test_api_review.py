@@ -52,5 +52,5 @@ async def test_where_no_page_needs_review_there_is_nothing_to_read_again(client:
         problem = await response.json()
 
     assert job["needs_review"] == []
-    assert (response.status, problem["errors"][0]["parameter"]) == (422, "pages")
+    assert (response.status, problem["errors"][0]["pointer"]) == (422, "/pages")
     assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "completed"

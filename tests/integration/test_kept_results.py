@@ -188,7 +188,7 @@ async def test_whole_results_are_redirected_to_the_bucket_and_parts_are_sent(
     assert linked.startswith(b"<!DOCTYPE html>")
     assert (shown["Content-Type"], shown["Content-Disposition"]) == (
         "text/html; charset=utf-8",
-        f'attachment; filename="{job_id}.hocr"',
+        f'attachment; filename="{job_id}.hocr.html"',
     )
     assert (part[0], part[1]) == (206, linked)
     assert (await fetch(client, job_id, "format=hocr", **{"If-None-Match": etag}))[0] == 304

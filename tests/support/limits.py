@@ -15,6 +15,5 @@ LIMITS = Limits(
     binding="",
     tessdata="",
     candidates=("eng",),
-    ppocr=None,
     review_below=80,
 )

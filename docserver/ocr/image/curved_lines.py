@@ -26,6 +26,9 @@ MAX_RISE_PX, MAX_SHIFTS_PX = 6, (6, 4, 3)
 """Largest shift from one strip to the next, and of a strip against all others in the first, second and third look, in
 the picture of about 1000 pixels a side. Lines are 12 pixels apart and more."""
 
+MIN_BANDS = 6
+"""Fewest bands with lines that are followed. The letters of a few large words are as curved as the lines of a page."""
+
 MIN_ALIKE = 0.3
 """Smallest correlation of two profiles that are compared."""
 
@@ -184,6 +187,8 @@ class _Strips:
     def slopes(self) -> Surface | None:
         """The slope of the lines everywhere; None if there is too little text."""
         rises, weights = _shifts(self._profiles[:-1], self._profiles[1:], self._bands, most=MAX_RISE_PX)
+        if np.count_nonzero(weights.any(axis=0)) < MIN_BANDS:
+            return None
         return fitted(*np.meshgrid(self._between, self._middles, indexing="ij"), rises / self._width, weights)
 
     def followed(self, slopes: Surface) -> Numbers:

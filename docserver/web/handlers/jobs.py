@@ -143,7 +143,9 @@ async def retry_job(request: web.Request) -> web.Response:
         )
     except Unprocessable as error:
         # Only here it is known where the pages stand that the job does not have.
-        errors = [{"detail": each["detail"], **places.of("pages")} for each in error.errors]
+        errors = [
+            each if "pointer" in each else {"detail": each["detail"], **places.of("pages")} for each in error.errors
+        ]
         raise Unprocessable(error.detail, errors=errors) from error
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
     return _response(job, status=202, headers=headers)
