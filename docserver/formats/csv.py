@@ -33,7 +33,7 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 -
 
 
 def rows_of(table: Table) -> list[list[str]]:
-    """The text of each place of a table. That of a cell with spans is in its first place alone."""
+    """The text of each place of a table. A cell that spans several places has its text in the first one only."""
     rows = [[""] * table.columns for _ in range(table.rows)]
     for cell in table.cells:
         rows[cell.row][cell.column] = cell.text

@@ -23,11 +23,12 @@ BANDS = 20
 """
 
 MAX_RISE_PX, MAX_SHIFTS_PX = 6, (6, 4, 3)
-"""Largest shift from one strip to the next, and of a strip against all others in the first, second and third look, in
-the picture of about 1000 pixels a side. Lines are 12 pixels apart and more."""
+"""Largest shift between two neighbouring strips, and of a strip against the sum of all others in the first, second and
+third pass. Pixels of the picture of about 1000 pixels a side, in which lines are at least 12 pixels apart."""
 
 MIN_BANDS = 6
-"""Fewest bands with lines that are followed. The letters of a few large words are as curved as the lines of a page."""
+"""Lines are followed only if at least this many bands have some. With only a few large words, the shapes of their
+letters would pass for curved lines."""
 
 MIN_ALIKE = 0.3
 """Smallest correlation of two profiles that are compared."""
@@ -47,8 +48,8 @@ MIN_GAIN = 1.12
 """Smallest gain in sharpness for which lines count as curved. Pages that are flat gain up to 1.08, even on photos."""
 
 MIN_CURVE_PX = 2.5
-"""Smallest height by which lines leave the level, in the picture of about 1000 pixels a side: a third of a small
-letter."""
+"""Lines count as curved only if some place in them is at least this far above or below parallel straight lines, in the
+picture of about 1000 pixels a side. It is a third of the height of a small letter."""
 
 MIN_SPREAD = 1.15
 """Smallest width of a picture of two pages side by side, as a multiple of its height."""
@@ -234,7 +235,9 @@ class _Strips:
 
     @staticmethod
     def _rise(slopes: Surface, curve: Numbers, heights: Numbers) -> Numbers:
-        """By how much lines at these heights rise to the next strip. `curve` has the rise for all rows between them."""
+        """How far lines at these heights move down on the way to the next strip. `curve` has the coefficients of this
+        movement, measured on the border between the two strips.
+        """
         halfway = heights + slopes.on_curve(curve, heights) / 2
         return slopes.on_curve(curve, halfway)
 
@@ -256,8 +259,8 @@ def _smoothed(profiles: Numbers) -> Numbers:
 
 
 def _shifts(first: Numbers, second: Numbers, bands: NDArray[np.int64], *, most: int) -> tuple[Numbers, Numbers]:
-    """For each pair of profiles and each band, how far down the second one must be looked at to see the first one, at
-    most `most` pixels up or down; and the weight of this, 0 if they are not alike.
+    """For each pair of profiles and each band, how many pixels the second profile is below the first one, at most
+    `most` up or down; and the weight of this measurement, 0 if the two are not alike.
     """
 
     def in_bands(values: Numbers) -> Numbers:

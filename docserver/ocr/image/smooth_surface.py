@@ -22,8 +22,8 @@ MIN_MEASURED = 40
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A smooth surface over a page: a sum of Chebyshev polynomials. Beyond the places that were measured, it goes on as
-    at the last of them.
+    """A smooth surface over a page: a sum of Chebyshev polynomials. Beyond the places that were measured, it
+    keeps the value that it has at the last of them.
     """
 
     columns: tuple[float, float]

@@ -18,10 +18,10 @@ MIN_COVERED = 0.8
 """Smallest share of a line's width in which Tesseract has words. Below it, it has missed some."""
 
 MARGIN = 0.25
-"""Height of the margins of a line that is found, and width of those at its ends, as a share of its height."""
+"""Margin on each side of a line that the second engine has found, as a share of the height of the line's box."""
 
 MIN_SHARE_IN_LINE = 0.3
-"""Smallest share of the area of a word in a line, and in the words that take its place."""
+"""Smallest share of a word's area that is in a line to which it belongs, or in other words that take its place."""
 
 SURE_ALONE_FROM = 50.0
 """Smallest confidence of a word of Tesseract's that is kept where the second engine sees nothing. In dirt and drawings
@@ -54,7 +54,7 @@ class _Found:
     words: list[Word] = field(default_factory=list)
 
     def share_of(self, word: Word) -> float:
-        """The share of a word's area that is in the line, without the margins above and below it."""
+        """The share of a word's area that is in the line, without half of the margins above and below it."""
         left, top, right, bottom = self.box
         margin = MARGIN / 2 * (bottom - top)
         x0, y0, x1, y1 = word.box
@@ -79,10 +79,11 @@ def combined(
     read_at: Callable[[Box], Sequence[Word]],
     all_lines: bool = False,
 ) -> Combined:
-    """The blocks of Tesseract's text with what the second engine reads better, or alone; with `all_lines`, only with
-    what it reads, in the order of Tesseract's text.
+    """Tesseract's blocks with the second engine's words in the lines that Tesseract was not sure of or has missed. With
+    `all_lines`, only the second engine's words are left, in the order of Tesseract's text.
 
-    `boxes` are those of the lines that it has found; `read` reads the line with this index, `read_at` what is in a box.
+    `boxes` are those of the lines that the second engine has found. `read` lets it read the line with an index, and
+    `read_at` what is in a box.
     """
     found = [_Found(box) for box in boxes]
     unseen = _assign(blocks, found)
@@ -113,10 +114,10 @@ def _replace_unseen(
     read_at: Callable[[Box], Sequence[Word]],
     all_words: bool,
 ) -> bool:
-    """Add to `taken` what takes the places of words that only Tesseract has seen, in lines of this height: they stay,
-    are read by the second engine, or are left out. `seen` is what else is read.
+    """Decide about the words that only Tesseract has seen: each stays, is read by the second engine, or is left out.
 
-    Returns True if one is left out that may be a word.
+    The words that stand in their places then are added to `taken`. `height` is that of most lines, and `seen` has the
+    other words that were read on the page. Returns True if something that may be a word is left out.
     """
     left_out = False
     reads = 0
@@ -132,7 +133,7 @@ def _replace_unseen(
             left_out = left_out or not words
             new = [other for other in words if not (_is_among(other, seen) or _surrounds(other, seen))]
             seen += new
-            # It has found no line there, so its confidence alone says too much.
+            # The second engine has found no line there, so its own confidence is too high.
             others += [replace(other, confidence=min(other.confidence, word.confidence)) for other in new]
     return left_out
 
@@ -232,7 +233,9 @@ def _with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> t
 
 
 def _beside(line: Line, blocks: Iterable[Block]) -> Line | None:
-    """The line of a block that goes on in another one, as a name and its price in the columns of a receipt."""
+    """The line at the same height in a block that reaches across this line's middle. On a receipt, a price that
+    Tesseract has missed joins the name before it in this way.
+    """
     x, y = _middle(line.box)
     for block in blocks:
         if block.box[0] <= x <= block.box[2]:

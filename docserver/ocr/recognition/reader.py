@@ -148,7 +148,7 @@ class PageReader:
         if max(page.image.size) > MAX_SIDE_READ_AGAIN_PX:
             page = scaled(page, MAX_SIDE_READ_AGAIN_PX / max(page.image.size))
         level = with_level_lines(page, self._analysis)
-        # Where Tesseract's words are in a page whose curved lines were made straight, is not known.
+        # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
         return attempt if level.warp else read_again(attempt, level, engine, all_lines=all_lines)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:

@@ -25,9 +25,9 @@ def is_unsure(attempt: Attempt) -> bool:
 
 
 def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
-    """What was read of a page, with lines that the second engine reads better, or alone. `page` is the level page.
+    """The attempt with the lines that the second engine reads better, or that it alone reads. `page` is the level page.
 
-    With `all_lines`, it reads all lines, and nothing is left of what Tesseract has read.
+    With `all_lines`, the second engine reads all lines, and no word of Tesseract's is kept.
     """
     picture = page.image.convert("RGB")
     lines = engine.find(picture)

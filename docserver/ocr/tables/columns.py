@@ -17,7 +17,8 @@ MAX_ACROSS = 0.08
 """Largest share of full rows that have text in a gap between columns."""
 
 MIN_OVERLAP = 0.8
-"""How far a segment goes into a column if it is a cell of it, as a share of the letters' size."""
+"""Smallest overlap of a segment with a column of which it is a cell, as a share of the letters' size. In a narrow
+column, half of its width is enough."""
 
 MIN_PARTING, MIN_PARTING_SPACES = 0.45, 1.6
 """Narrowest gap between words that part two cells, as a share of the letters' size and of the spaces in lines."""
@@ -97,7 +98,7 @@ def _extents(rows: Sequence[Row], *, most_across: int, size: float) -> list[Exte
 
 
 def _with_signs(extents: list[Extent], rows: Iterable[Row]) -> list[Extent]:
-    """The columns, those of signs joined to the ones beside them."""
+    """The columns, after each column of signs was joined to the next one, and one with only `%` to the previous one."""
     texts: list[set[str]] = [set() for _ in extents]
     for row in rows:
         for segment in row:

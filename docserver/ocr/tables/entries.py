@@ -11,8 +11,8 @@ MAX_LINE_SPACE = 1.25
 """Largest distance of two lines of a cell, as a multiple of the smallest distance of two lines of the table."""
 
 MIN_ENTRY_SPACE = 1.3
-"""Smallest distance of two entries if all lines that are closer to each other are those of cells, as the same
-multiple."""
+"""If two lines are at least this far apart, as the same multiple, space parts the entries of the table, and lines that
+are closer are more easily taken for lines of one cell."""
 
 MIN_RULED = 3
 """Fewest entries that rules part from each other, where all others are parted by rules, too."""
@@ -73,8 +73,8 @@ def joined_entries(
 
 
 def _by_rules(lines: Sequence[Entry], rules: Sequence[float]) -> list[Entry] | None:
-    """The lines between each two rules as an entry; None if the table has only a few rules, or most of its entries
-    are not parted by any.
+    """The entries of a table in which rules part all entries: each has the lines between two rules. None if there are
+    too few rules, if one of the entries has more lines than there are entries, or if it has amounts below each other.
     """
     groups: dict[int, list[Entry]] = {}
     for line in lines:

@@ -15,8 +15,8 @@ MAX_OTHERS = 0.2
 """
 
 MAX_OUTSIDE = 0.05
-"""Largest share of a table's words that stand outside of their cells. Lines that run aslant have far more: they are in
-line by chance."""
+"""Largest share of a table's words that stand outside of their cells. Slanted lines, which look like rows and columns
+by chance, have far more."""
 
 RULE_REACH = 3.0
 """Largest distance of a rule from a table that it belongs to, in pixels."""
@@ -70,7 +70,7 @@ def _numbers_of(segments: Iterable[Segment]) -> set[int]:
 
 
 def _holds_its_words(table: Draft) -> bool:
-    """True if each word of a table is in one cell, and they stand there."""
+    """True if no word of a table is in two cells, and nearly all words stand within their cells."""
     words = [(word, cell) for cell in table.cells for word in cell.words]
     outside = sum(not is_in(word.middle, cell.rect) for word, cell in words)
     return len(words) == len(_numbers(table)) and outside <= MAX_OUTSIDE * len(words)

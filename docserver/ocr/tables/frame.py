@@ -40,7 +40,7 @@ class Frame:
         return x * cos + y * sin, y * cos - x * sin
 
     def rect(self, box: Box) -> Rect:
-        """The rectangle of which `box` is the smallest box around it on the page as it lies."""
+        """The rectangle on the turned and straightened page that just fits into `box` on the page as it lies."""
         if not (self.rotation or self.skew):
             return box
         (x0, y0), (x1, y1) = self.point(box[0], box[1]), self.point(box[2], box[3])

@@ -38,8 +38,8 @@ def _has_span(entry: Entry) -> bool:
 
 
 def _widen(cells: Sequence[RowCell], below: Sequence[RowCell], columns: Sequence[Extent], *, size: float) -> None:
-    """Let cells of a heading span the columns above whose middle they stand, as far as these are free. `below` are the
-    cells of the next line: what is in line with its cell there belongs to this column alone.
+    """Let each cell of a heading span the free columns whose common middle is nearest to its own. `below` are the cells
+    of the next line: a heading that is in line with the cell below it keeps its own columns.
     """
     ends = [-1, *(cell.last for cell in cells), len(columns)]
     starts = [-1, *(cell.first for cell in cells), len(columns)]

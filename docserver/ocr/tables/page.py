@@ -80,7 +80,7 @@ def _may_have_tables(blocks: Sequence[Block], frame: Frame) -> bool:
     for line in sorted(lines, key=lambda line: line.box[low] + line.box[high]):
         size = line.box[high] - line.box[low]
         middle = line.box[low] + line.box[high]
-        # Middles are those of twice the coordinates.
+        # Middles are doubled, so lines are beside each other if they are less than half of their height apart.
         if (last_size and middle - last_middle < min(size, last_size)) or has_gap(line, frame, least=MIN_GAP):
             rows += 1
             if rows >= MIN_ROWS:

@@ -18,8 +18,8 @@ MAX_SHARE, MAX_WORDS = 0.5, 60
 """A cell with more than this share of a grid's words, and more than so many, is the inside of a frame around a page."""
 
 MIN_UNRULED_ROWS, MIN_BESIDE = 3, 0.6
-"""Fewest lines in a row of a grid that are rows of their own, without rules between them, and the smallest share of
-them with text in several cells."""
+"""A row of a grid without rules between its lines may be several rows if at least this many of the lines, and this
+share of them, have text in several cells."""
 
 PADDING = 0.4
 """Space between the text of a cell and the rule on its right, as a share of the letters' size."""

@@ -87,7 +87,9 @@ def joined(rules: Rules, *, size: float) -> Rules:
 
 
 def grids(rules: Rules, *, size: float) -> list[Grid]:
-    """The grids of joined rules. Each has at least one line in each direction, and two in one of them."""
+    """The grids of joined rules. Each has at least two columns and one row. An outer side may lack a line: there, the
+    grid ends where its rules in the other direction end.
+    """
     reach = TOLERANCE * size
     groups: list[tuple[list[Rule], list[Rule]]] = []
     for across in rules.horizontal:

@@ -17,7 +17,7 @@ MIN_RULED_ROWS = 2
 
 MAX_NEAR, MAX_NEAR_PITCH = 1.6, 1.2
 """Largest distance of the baselines of lines that may be of one cell or heading, as a share of the letters' size.
-That of headings may be so many times the smallest distance in the table, too."""
+A heading may also be as far from the rows as the second number says, times the smallest distance of two rows."""
 
 TOLERANCE = 1.0
 """How far further lines of a cell may be outside the column, in pixels."""

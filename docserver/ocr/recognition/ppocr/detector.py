@@ -20,10 +20,10 @@ from docserver.ocr.image.shades import Mask
 Probabilities = NDArray[np.float32]
 
 SIDE_PX = 960
-"""Longer side of the picture that the detector gets if it is as wide as A4."""
+"""Longer side of the picture that the detector gets of an A4 page."""
 
 MAX_PX, MAX_SIDE_PX = SIDE_PX * 704, 2400
-"""Most pixels of that picture, and its longest side. A long receipt may have more pixels in one direction."""
+"""Most pixels of that picture, and its longest side. A long receipt may be longer than SIDE_PX."""
 
 STEP_PX = 32
 """The sides of that picture are multiples of this."""
@@ -38,7 +38,7 @@ MIN_SINKING = 0.15
 """Smallest difference in height between the ends of a line that is levelled, as a share of the line's height."""
 
 MARGIN = 1.6
-"""How far a line reaches beyond its core: this, times the core's area by its circumference."""
+"""A line reaches beyond its core by this number times the core's area, divided by the core's circumference."""
 
 ROOM = 0.25
 """Margin of a line of which the letters are known, as a share of their height."""

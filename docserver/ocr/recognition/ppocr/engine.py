@@ -15,7 +15,7 @@ from docserver.ocr.recognition.ppocr.recogniser import Recogniser
 from docserver.ocr.recognition.ppocr.words import words_in
 
 FATAL = 4
-"""ONNX Runtime's level of messages that matter. It warns about devices that it has no right to look for."""
+"""ONNX Runtime logs only fatal errors. Otherwise it warns about devices that the sandbox does not let it see."""
 
 MIN_SCORE = 0.5
 """Smallest mean score of the characters of a line. Drawings and handwriting are read with less."""
