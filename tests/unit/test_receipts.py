@@ -1,8 +1,9 @@
 """A receipt is read as one block of lines, and again as other pages are if that is not sure."""
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
+from bench import camera
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.recognition.reader import PageReader
@@ -61,3 +62,14 @@ def test_a_receipt_that_the_second_engine_reads_again_is_not_read_twice_by_tesse
 
     taken = as_page if is_page_taken else as_block
     assert reader.read(languages).recognised.confidence == taken.confidence
+
+
+def test_a_curved_receipt_that_the_second_engine_does_not_read_again_is_read_twice() -> None:
+    image, font = Image.new("L", (800, 2000), 250), ImageFont.load_default(size=22)
+    for top in range(60, 1940, 44):
+        ImageDraw.Draw(image).text((120, top), "Bread and butter 12 pieces of 4.50 each 54.00", fill=20, font=font)
+    as_block, as_page = words(30, 75.0), words(30, 80.0)
+
+    reader = PageReader(Picture(camera.curled(image), None), ByLayout(as_block, as_page), turning=True, has_second=True)
+
+    assert reader.read("eng").recognised.confidence == as_page.confidence

@@ -62,19 +62,6 @@ MAX_INK_IN_FOLD = 0.05
 """Largest amount of ink in that gap, compared with the mean of the picture."""
 
 ROW_STEP_PX = 8
-"""Distance of the rows at which a curve is stored."""
-
-MIN_SPREAD = 1.15
-"""Smallest width of a picture of two pages side by side, as a multiple of its height."""
-
-FOLD_GAP, FOLD_REACH = 0.02, 0.12
-"""Width of the gap without text at the fold between two pages, and how far it may be from the middle of the picture, as
-shares of its width."""
-
-MAX_INK_IN_FOLD = 0.05
-"""Largest amount of ink in that gap, compared with the mean of the picture."""
-
-ROW_STEP_PX = 8
 """Distance of the rows for which a curve is stored, in the picture of about 1000 pixels a side."""
 
 ROWS_BEYOND = 1 / 8

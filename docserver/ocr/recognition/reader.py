@@ -382,7 +382,8 @@ class PageReader:
             # Read it as one block, because without its leaders Tesseract would take the page numbers for a column.
             page, layout = cleaned, Layout.BLOCK
         attempt = self._recognise(page, languages=languages, layout=layout)
-        has_second = self._has_second and is_unsure(attempt)
+        # The second engine reads no page whose curved lines were made straight.
+        has_second = self._has_second and page.warp is None and is_unsure(attempt)
         if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size) and not has_second:
             attempt = self._with_second_layout(attempt, page)
         if layout is Layout.PAGE and cuts_numbers(attempt.recognised) and self._tries.may_go_on():
