@@ -115,16 +115,22 @@ async def test_misread_words_are_found_in_segments_of_all_sizes(
         assert [segment.has_keys for segment in await search_segments.live(cur, TENANT, generation=1)] == [True]
 
 
-async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_suffice(
-    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_up = []
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """One entry for each time that misread words are looked up."""
+    calls: list[Any] = []
 
     async def counted(*arguments: Any, **named: Any) -> bool:
-        looked_up.append(arguments)
+        calls.append(arguments)
         return await find_neighbours(*arguments, **named)
 
     monkeypatch.setattr(documents_search, "find_neighbours", counted)
+    return calls
+
+
+async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_suffice(
+    client: Client, resources: Resources, db: Database, looked_up: list[Any]
+) -> None:
     texts = ["net invoice", "net invoioe", "nett lnvoice", "NET INVOICE", "net invoice other", "net imvoice"]
     await add_document(db, *texts)
     await index(resources)
@@ -146,15 +152,8 @@ async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_s
 
 
 async def test_misread_phrases_are_looked_for_where_none_is_as_written_or_a_client_reads_on(
-    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+    client: Client, resources: Resources, db: Database, looked_up: list[Any]
 ) -> None:
-    looked_up = []
-
-    async def counted(*arguments: Any, **named: Any) -> bool:
-        looked_up.append(arguments)
-        return await find_neighbours(*arguments, **named)
-
-    monkeypatch.setattr(documents_search, "find_neighbours", counted)
     await add_document(db, "the net invoice", "the net imvoice", "an invoice net", "an old receipt", "an old reciept")
     await index(resources)
 
