@@ -4,7 +4,7 @@ from typing import Any
 
 from docserver.web.batch_examples import BATCH
 from docserver.web.examples import JOB_ID
-from docserver.web.request_schemas import EXAMPLE_SECRET
+from docserver.web.request_fields import EXAMPLE_SECRET
 
 KEY_ID = "01a22954-aabf-7719-951e-0ff94a86df04"
 UPLOAD_ID = "01a22954-fb0c-7e21-8d54-5f5d6a0c3b1e"

@@ -15,8 +15,9 @@ from docserver.tenants.administration import (
     TENANT_NAME_RULE,
     is_tenant_name,
 )
-from docserver.web.request_schemas import Parsed, Strict, id_cursor
+from docserver.web.request_fields import Parsed, id_cursor
 from docserver.web.response_schemas import COUNT, next_cursor_field
+from docserver.web.validation import Strict
 
 _NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
 

@@ -3,7 +3,8 @@
 from marshmallow import Schema, ValidationError, fields
 
 from docserver.model import Status
-from docserver.web.request_schemas import Parsed, WaitQuery, limit_field
+from docserver.web.request_fields import Parsed, limit_field
+from docserver.web.request_schemas import WaitQuery
 from docserver.web.response_schemas import COUNT, next_cursor_field
 
 

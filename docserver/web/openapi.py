@@ -14,7 +14,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 
 from docserver import __version__
-from docserver.web import enumerations, examples, openapi_parts, openapi_webhooks, password_schemas, request_schemas
+from docserver.web import enumerations, examples, openapi_parts, openapi_webhooks, password_schemas, validation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,7 +172,7 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         components = document["components"]
         for name, schema in self._schemas.items():
             components["schemas"][name]["description"] = inspect.getdoc(schema)
-            if not issubclass(schema, request_schemas.Strict):
+            if not issubclass(schema, validation.Strict):
                 # Clients have to take answers that have more fields than they know.
                 del components["schemas"][name]["additionalProperties"]
         components["schemas"] |= enumerations.components()

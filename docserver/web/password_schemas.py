@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from docserver.web.request_schemas import JobOptions, NamedUpload, RetryOptions, Strict, UploadOptions
+from docserver.web.request_schemas import JobOptions, NamedUpload, RetryOptions, UploadOptions
+from docserver.web.validation import Strict
 
 HEADER = "X-Document-Password"
 

@@ -9,7 +9,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from docserver.documents.search import Place
 from docserver.search.query import MAX_CHARACTERS
 from docserver.web import examples
-from docserver.web.request_schemas import Cursor, DocumentFilter, Parsed, check_cursor, digest, limit_field
+from docserver.web.cursors import Cursor, check_cursor, digest
+from docserver.web.request_fields import Parsed, limit_field
+from docserver.web.request_schemas import DocumentFilter
 from docserver.web.response_schemas import ListedDocument
 from docserver.web.result_schemas import BOX
 

@@ -2,8 +2,9 @@
 
 from marshmallow import Schema, fields, validate
 
-from docserver.web.request_schemas import MAX_LIMIT, Secret, Strict, id_cursor
+from docserver.web.request_fields import MAX_LIMIT, Secret, id_cursor
 from docserver.web.response_schemas import COUNT, next_cursor_field
+from docserver.web.validation import Strict
 from docserver.webhook_types import (
     CHOOSABLE_EVENTS,
     DEFAULT_EVENTS,

@@ -19,7 +19,7 @@ from docserver.formats.negotiation import negotiate
 from docserver.page_ranges import MAX_PAGE_NUMBER, InvalidPages, format_pages, parse_pages
 from docserver.settings import Settings, SettingsError, load, variable
 from docserver.sniff import SUPPORTED, sniff
-from docserver.web import request_schemas
+from docserver.web import request_schemas, validation
 from docserver.web.clients import client_of
 from docserver.web.hosts import AllowedHosts
 from tests.fuzz.effort import tries
@@ -82,7 +82,7 @@ def test_the_parameters_of_a_request_are_accepted_or_refused(schema: Any, data: 
     values: st.SearchStrategy[Any] = written | st.none() | st.integers() | st.floats() | st.lists(written, max_size=2)
     given_values = data.draw(st.lists(st.tuples(names, values), max_size=4))
     try:
-        request_schemas.load(schema, MultiDict(given_values))
+        validation.load(schema, MultiDict(given_values))
     except Unprocessable as refusal:
         assert refusal.errors
 
@@ -91,7 +91,7 @@ def test_the_parameters_of_a_request_are_accepted_or_refused(schema: Any, data: 
 @given(text=written | written.map(lambda text: base64.urlsafe_b64encode(text.encode(errors="replace")).decode()))
 def test_a_cursor_is_accepted_or_refused(text: str) -> None:
     with suppress(Unprocessable):
-        request_schemas.load(request_schemas.ListQuery(), MultiDict(cursor=text))
+        validation.load(request_schemas.ListQuery(), MultiDict(cursor=text))
 
 
 @tries(50)

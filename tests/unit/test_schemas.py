@@ -21,26 +21,20 @@ from docserver.page_ranges import NEEDS_REVIEW
 from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.web import search_schemas
+from docserver.web.cursors import cursor, parse_cursor
 from docserver.web.handlers import documents
+from docserver.web.request_fields import moment
 from docserver.web.request_schemas import (
-    IN_BODY,
-    IN_QUERY,
     EventsQuery,
     ImageQuery,
     ListQuery,
-    Places,
     ResultQuery,
     RetryOptions,
-    Strict,
     UploadOptions,
     WaitQuery,
-    cursor,
-    load,
-    load_query,
-    moment,
-    parse_cursor,
 )
 from docserver.web.search_schemas import SearchQuery
+from docserver.web.validation import IN_BODY, IN_QUERY, Places, Strict, load, load_query
 from docserver.web.webhook_schemas import NewWebhook
 
 PLACE = Position(datetime(2026, 11, 23, 20, 1, 2, 123456), UUID(int=7))  # noqa: DTZ001 - as the database gives it

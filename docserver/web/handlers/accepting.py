@@ -17,7 +17,7 @@ from docserver.web.handlers.common import json_response, preferences
 from docserver.web.handlers.options import reading_options
 from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
-from docserver.web.request_schemas import Places
+from docserver.web.validation import Places
 
 RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 """The preference for an answer at once (RFC 7240, 4.1). It is what clients get unless they prefer to wait."""

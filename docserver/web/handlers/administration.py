@@ -15,7 +15,7 @@ from docserver.tenants.administration import NewKey
 from docserver.timestamps import rfc3339
 from docserver.web import administration_examples as examples
 from docserver.web import administration_schemas as schemas
-from docserver.web import request_schemas
+from docserver.web import validation
 from docserver.web.handlers.common import json_response, list_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
@@ -27,7 +27,7 @@ _TENANT = schemas.TenantChange()
 _KEYS_QUERY = schemas.KeysQuery()
 _TENANTS_QUERY = schemas.TenantsQuery()
 _AUDIT_QUERY = schemas.AuditQuery()
-_NO_QUERY = request_schemas.Strict()
+_NO_QUERY = validation.Strict()
 
 
 @operation(
@@ -44,7 +44,7 @@ _NO_QUERY = request_schemas.Strict()
     headers={201: ("Cache-Control",)},
 )
 async def create_key(request: web.Request) -> web.Response:
-    given = request_schemas.load(_NEW_KEY, await json_body(request), places=request_schemas.IN_BODY)
+    given = validation.load(_NEW_KEY, await json_body(request), places=validation.IN_BODY)
     new = await administration.create_key(
         request.app[RESOURCES].db,
         tenant=given["tenant"],
@@ -67,7 +67,7 @@ async def create_key(request: web.Request) -> web.Response:
     errors=(422, 429, 503),
 )
 async def list_keys(request: web.Request) -> web.Response:
-    query = request_schemas.load(_KEYS_QUERY, request.query)
+    query = validation.load(_KEYS_QUERY, request.query)
     limit = query["limit"]
     keys = await queries.key_list(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), after=query.get("cursor"), limit=limit + 1
@@ -103,7 +103,7 @@ async def revoke_key(request: web.Request) -> web.Response:
     headers={201: ("Cache-Control",)},
 )
 async def rotate_key(request: web.Request) -> web.Response:
-    given = request_schemas.load(_ROTATION, await json_body(request), places=request_schemas.IN_BODY)
+    given = validation.load(_ROTATION, await json_body(request), places=validation.IN_BODY)
     new = await administration.rotate_key(
         request.app[RESOURCES].db,
         path_id(request, "key_id"),
@@ -125,7 +125,7 @@ async def rotate_key(request: web.Request) -> web.Response:
     errors=(422, 429, 503),
 )
 async def list_tenants(request: web.Request) -> web.Response:
-    query = request_schemas.load(_TENANTS_QUERY, request.query)
+    query = validation.load(_TENANTS_QUERY, request.query)
     limit = query["limit"]
     tenants = await queries.tenant_list(request.app[RESOURCES].lists, after=query.get("cursor", ""), limit=limit + 1)
     return list_response(tenants, limit=limit, as_json=_tenant, cursor=lambda tenant: tenant.name)
@@ -160,7 +160,7 @@ async def get_tenant(request: web.Request) -> web.Response:
     errors=(409, 429, 503),
 )
 async def set_tenant(request: web.Request) -> web.Response:
-    given = request_schemas.load(_TENANT, await json_body(request), places=request_schemas.IN_BODY)
+    given = validation.load(_TENANT, await json_body(request), places=validation.IN_BODY)
     tenant, is_new = await administration.set_tenant(
         request.app[RESOURCES].db, request.match_info["tenant"], actor=request[CALLER].actor, **given
     )
@@ -178,7 +178,7 @@ async def set_tenant(request: web.Request) -> web.Response:
     errors=(404, 409, 422, 429, 503),
 )
 async def delete_tenant(request: web.Request) -> web.Response:
-    request_schemas.load(_NO_QUERY, request.query)
+    validation.load(_NO_QUERY, request.query)
     resources, name = request.app[RESOURCES], request.match_info["tenant"]
     await tenant_deletion.begin(resources, name, actor=request[CALLER].actor)
     return json_response(_tenant_with_deletion(*await queries.tenant(resources.db, name)), status=202)
@@ -195,7 +195,7 @@ async def delete_tenant(request: web.Request) -> web.Response:
     errors=(422, 429, 503),
 )
 async def get_audit_log(request: web.Request) -> web.Response:
-    query = request_schemas.load(_AUDIT_QUERY, request.query)
+    query = validation.load(_AUDIT_QUERY, request.query)
     limit = query["limit"]
     entries = await queries.audit_entries(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), before=query.get("cursor"), limit=limit + 1

@@ -16,6 +16,7 @@ from docserver.web import (
     password_schemas,
     request_schemas,
     upload_body,
+    validation,
 )
 from docserver.web.batch_files import BatchReceiver
 from docserver.web.batch_json import as_json
@@ -51,7 +52,7 @@ async def create_batch(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     settings, tenant = resources.settings, request[CALLER].tenant
     extend_deadline(request, settings.upload_timeout_s)
-    request_schemas.load(_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
+    validation.load(_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
     receiver = BatchReceiver(resources)
     received = []
     try:
@@ -70,9 +71,9 @@ async def create_batch(request: web.Request) -> web.Response:
         form.fields.extend(request.query)
         upload = upload_of(
             request,
-            request_schemas.load(_FORM, form.fields, places=request_schemas.IN_BODY),
+            validation.load(_FORM, form.fields, places=validation.IN_BODY),
             filename="",
-            places=request_schemas.IN_BODY,
+            places=validation.IN_BODY,
         )
         files = await receiver.files(form.files)
         content = sha256(b"".join(sha256(name.encode()).digest() + file.sha256 for name, file in form.files)).digest()
@@ -104,7 +105,7 @@ async def create_batch(request: web.Request) -> web.Response:
 )
 async def get_batch(request: web.Request) -> web.Response:
     batch_id, tenant = path_id(request, "batch_id"), request[CALLER].tenant
-    given = request_schemas.load(_QUERY, request.query)
+    given = validation.load(_QUERY, request.query)
     wait_s = granted_wait_s(request, given["wait"])
     batch = await batch_states.get_completed(
         request.app[RESOURCES],

@@ -8,7 +8,7 @@ from aiohttp import web
 from docserver.database.tables.delivery_log import Attempt, Delivery
 from docserver.timestamps import rfc3339
 from docserver.web import administration_examples as examples
-from docserver.web import request_schemas
+from docserver.web import validation
 from docserver.web import webhook_schemas as schemas
 from docserver.web.handlers.common import json_response, list_response, path_id
 from docserver.web.keys import CALLER, RESOURCES
@@ -109,7 +109,7 @@ async def replay_delivery(request: web.Request) -> web.Response:
 async def _list(request: web.Request, name: str, find: Callable[..., Awaitable[Sequence[Delivery]]]) -> web.Response:
     """The deliveries of what this parameter of the path names."""
     named_id = path_id(request, name)
-    query = request_schemas.load(_QUERY, request.query)
+    query = validation.load(_QUERY, request.query)
     listed = await find(
         request.app[RESOURCES],
         named_id,

@@ -14,10 +14,13 @@ from docserver.sniff import SUPPORTED
 from docserver.web import (
     callers,
     conditions,
+    cursors,
     examples,
     original,
+    request_fields,
     request_schemas,
     response_schemas,
+    validation,
 )
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
@@ -44,7 +47,7 @@ _LIST_QUERY = request_schemas.ListQuery()
     headers={200: ("ETag", "Link"), 304: ("ETag", "Link")},
 )
 async def list_documents(request: web.Request) -> web.Response:
-    query = request_schemas.load(_LIST_QUERY, request.query)
+    query = validation.load(_LIST_QUERY, request.query)
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
     part = await queries.document_list(
         request.app[RESOURCES],
@@ -58,7 +61,7 @@ async def list_documents(request: web.Request) -> web.Response:
     items = part.items[:limit]
     more = len(part.items) > limit
     last = items[-1].document if items else None
-    cursor = request_schemas.cursor(query, Position(last.created_at, last.id)) if more and last else None
+    cursor = cursors.cursor(query, Position(last.created_at, last.id)) if more and last else None
     body = {
         "items": [item_json(item) for item in items],
         "total": part.total,
@@ -163,8 +166,8 @@ def document_filter(query: dict[str, Any], *, tenant: str) -> Filter:
         filename=query.get("filename"),
         content_type=query.get("content_type"),
         status=query.get("status"),
-        created_from=request_schemas.created_since(query),
-        created_before=request_schemas.created_before(query),
+        created_from=request_fields.created_since(query),
+        created_before=request_fields.created_before(query),
     )
 
 

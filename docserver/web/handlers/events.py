@@ -6,7 +6,7 @@ from docserver.documents.batch_events import BatchFeed
 from docserver.documents.events import Feed, Position, Subscription
 from docserver.errors import NotAcceptable
 from docserver.formats.negotiation import accepts
-from docserver.web import batch_examples, callers, examples, request_schemas
+from docserver.web import batch_examples, callers, examples, request_schemas, validation
 from docserver.web.event_stream import MEDIA_TYPE, EventStream
 from docserver.web.handlers.common import path_id
 from docserver.web.keys import CALLER, WAITS
@@ -17,7 +17,7 @@ FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 BATCH_FEED: web.AppKey[BatchFeed] = web.AppKey("batch_feed", BatchFeed)
 
 _QUERY = request_schemas.EventsQuery()
-_NO_QUERY = request_schemas.Strict()
+_NO_QUERY = validation.Strict()
 
 
 @operation(
@@ -37,7 +37,7 @@ _NO_QUERY = request_schemas.Strict()
     errors=(404, 406, 422, 429, 503),
 )
 async def get_events(request: web.Request) -> web.StreamResponse:
-    query = request_schemas.load(_QUERY, request.query)
+    query = validation.load(_QUERY, request.query)
     _check_accepts(request)
     subscription = request.app[FEED].subscribe(
         path_id(request, "job_id"), caller=request[CALLER], with_text=query["text"]
@@ -61,7 +61,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     errors=(404, 406, 422, 429, 503),
 )
 async def get_batch_events(request: web.Request) -> web.StreamResponse:
-    request_schemas.load(_NO_QUERY, request.query)
+    validation.load(_NO_QUERY, request.query)
     _check_accepts(request)
     subscription = request.app[BATCH_FEED].subscribe(path_id(request, "batch_id"), caller=request[CALLER])
     return await _stream(request, subscription)

@@ -15,8 +15,8 @@ from docserver.web import (
     multipart,
     openapi,
     password_schemas,
-    request_schemas,
     upload_body,
+    validation,
 )
 from docserver.web.handlers import passwords
 from docserver.web.handlers.common import extend_deadline, json_response
@@ -24,7 +24,7 @@ from docserver.web.handlers.uploads import bounds_of
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
-_NO_OPTIONS = request_schemas.Strict()
+_NO_OPTIONS = validation.Strict()
 _FORM = password_schemas.InspectionForm()
 
 
@@ -43,7 +43,7 @@ _FORM = password_schemas.InspectionForm()
 async def inspect_document(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     place = passwords.IN_FORM if _has_form(request) else passwords.IN_HEADER
-    request_schemas.load(_NO_OPTIONS, passwords.query_of(request, place=place))
+    validation.load(_NO_OPTIONS, passwords.query_of(request, place=place))
     # It may wait for its turn as long as it takes.
     extend_deadline(request, resources.settings.upload_timeout_s + 2 * ANSWER_S)
     received, password = await _receive(request)
@@ -70,7 +70,7 @@ async def _receive(request: web.Request) -> tuple[Received, str | None]:
         return await upload_body.read(request, receive=receive, bounds=bounds), password
     form = await multipart.read(request, receive=receive, discard=inspection.discard, bounds=bounds)
     try:
-        given = request_schemas.load(_FORM, form.fields, places=request_schemas.IN_BODY)
+        given = validation.load(_FORM, form.fields, places=validation.IN_BODY)
     except BaseException:
         await inspection.discard(form.received)
         raise

@@ -10,7 +10,15 @@ from docserver.documents import cancel_retry, further_jobs, queries
 from docserver.documents.further_jobs import FurtherJob
 from docserver.errors import Unprocessable
 from docserver.model import Job
-from docserver.web import callers, examples, idempotency, password_schemas, request_schemas, response_schemas
+from docserver.web import (
+    callers,
+    examples,
+    idempotency,
+    password_schemas,
+    request_schemas,
+    response_schemas,
+    validation,
+)
 from docserver.web.conditions import not_modified
 from docserver.web.handlers.accepting import answer, options_of
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
@@ -21,7 +29,7 @@ from docserver.web.openapi import operation
 
 _JOB_BODY = password_schemas.JobBody()
 _WAIT_QUERY = request_schemas.WaitQuery()
-_NO_QUERY = request_schemas.Strict()
+_NO_QUERY = validation.Strict()
 _RETRY_BODY = password_schemas.RetryBody()
 
 
@@ -47,7 +55,7 @@ async def create_job(request: web.Request) -> web.Response:
     resources, document_id = request.app[RESOURCES], path_id(request, "document_id")
     wait_s = granted_wait_s(request, 0.0)
     sent, places = await json_and_query(request)
-    given = request_schemas.load(_JOB_BODY, sent, places=places)
+    given = validation.load(_JOB_BODY, sent, places=places)
     asked = FurtherJob(
         job_id=idempotency.job_id(request),
         options=options_of(request, given, places=places),
@@ -78,7 +86,7 @@ async def create_job(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id, tenant = path_id(request, "job_id"), request[CALLER].tenant
-    asked_s = request_schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
+    asked_s = validation.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
     wait_s = granted_wait_s(request, asked_s)
     if wait_s:
         job = await queries.final_job(resources, job_id, tenant=tenant, wait_s=wait_s)
@@ -105,7 +113,7 @@ async def get_job(request: web.Request) -> web.Response:
     headers={200: ("ETag",)},
 )
 async def cancel_job(request: web.Request) -> web.Response:
-    request_schemas.load(_NO_QUERY, request.query)
+    validation.load(_NO_QUERY, request.query)
     job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"), tenant=request[CALLER].tenant)
     return _response(job)
 
@@ -128,7 +136,7 @@ async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
     sent, places = await json_and_query(request)
-    given = request_schemas.load(_RETRY_BODY, sent, places=places)
+    given = validation.load(_RETRY_BODY, sent, places=places)
     earlier = await queries.job(resources, job_id, tenant=request[CALLER].tenant)
     changes = reading_options(resources, given, places=places, before=orjson.loads(earlier.body)["options"])
     try:

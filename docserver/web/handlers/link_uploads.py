@@ -11,7 +11,7 @@ from docserver.documents import link_uploads
 from docserver.errors import NotFound
 from docserver.storage import UploadLink
 from docserver.timestamps import rfc3339
-from docserver.web import examples, password_schemas, request_schemas, response_schemas
+from docserver.web import examples, password_schemas, request_schemas, response_schemas, validation
 from docserver.web.administration_examples import UPLOAD_LINK
 from docserver.web.handlers import passwords
 from docserver.web.handlers.accepting import accept, answer, upload_of
@@ -19,7 +19,7 @@ from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_
 from docserver.web.handlers.options import json_and_query
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
-from docserver.web.request_schemas import Places
+from docserver.web.validation import Places
 
 _BEGUN_UPLOAD = request_schemas.BegunUpload()
 _COMPLETED_UPLOAD = password_schemas.CompletedUpload()
@@ -40,7 +40,7 @@ _COMPLETED_UPLOAD = password_schemas.CompletedUpload()
 )
 async def begin_upload(request: web.Request) -> web.Response:
     sent, places = await json_and_query(request, password=passwords.AT_COMPLETION)
-    given = request_schemas.load(_BEGUN_UPLOAD, sent, places=places)
+    given = validation.load(_BEGUN_UPLOAD, sent, places=places)
     begun = await link_uploads.begin(request.app[RESOURCES], request[CALLER].tenant, size=given["size"])
     body = _as_json(begun)
     headers = {"Location": body["links"]["complete"], "Cache-Control": "no-store"}
@@ -70,7 +70,7 @@ async def complete_upload(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     fields, places = await json_and_query(request)
-    given = request_schemas.load(_COMPLETED_UPLOAD, fields, places=places)
+    given = validation.load(_COMPLETED_UPLOAD, fields, places=places)
     completed = await link_uploads.completed(resources, tenant, upload_id)
     if completed is None:
         try:

@@ -13,7 +13,7 @@ from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.ocr.languages import reads
 from docserver.reading_options import AUTO, EngineChoice
 from docserver.resources import Resources
-from docserver.web import request_schemas
+from docserver.web import validation
 from docserver.web.handlers import passwords
 
 READING_OPTIONS = ("languages", "mode", "rotate", "barcodes", "engine")
@@ -22,7 +22,7 @@ READING_OPTIONS = ("languages", "mode", "rotate", "barcodes", "engine")
 
 async def json_and_query(
     request: web.Request, *, password: str = passwords.IN_JSON
-) -> tuple[MultiDict[Any], request_schemas.Places]:
+) -> tuple[MultiDict[Any], validation.Places]:
     """The fields of the query and of a JSON object in the body, and their places; raises BadRequest, UnsupportedMedia,
     Unprocessable. `password` is the place of a password, as for `passwords.query_of`.
     """
@@ -30,7 +30,7 @@ async def json_and_query(
     body = await json_body(request)
     # A field that is missing belongs where the others are.
     is_in_query = bool(given) and not body
-    places = request_schemas.IN_QUERY if is_in_query else request_schemas.Places("pointer", query=frozenset(given))
+    places = validation.IN_QUERY if is_in_query else validation.Places("pointer", query=frozenset(given))
     given.extend(body)
     return given, places
 
@@ -58,19 +58,16 @@ def _check_names(fields: list[tuple[str, Any]]) -> None:
     repeated = [name for name, number in Counter(name for name, _ in fields).items() if number > 1]
     if repeated:
         places = [
-            {"detail": "Given more than once.", "pointer": f"/{name}"}
-            for name in repeated[: request_schemas.MAX_ERRORS]
+            {"detail": "Given more than once.", "pointer": f"/{name}"} for name in repeated[: validation.MAX_ERRORS]
         ]
-        raise Unprocessable(
-            f"{', '.join(repeated[: request_schemas.MAX_ERRORS])}: Given more than once.", errors=places
-        )
+        raise Unprocessable(f"{', '.join(repeated[: validation.MAX_ERRORS])}: Given more than once.", errors=places)
 
 
 def reading_options(
     resources: Resources,
     loaded: dict[str, Any],
     *,
-    places: request_schemas.Places,
+    places: validation.Places,
     before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed,
@@ -86,7 +83,7 @@ def reading_options(
     return reading
 
 
-def _require_second_engine(resources: Resources, languages: str, *, places: request_schemas.Places) -> None:
+def _require_second_engine(resources: Resources, languages: str, *, places: validation.Places) -> None:
     """Raise Unprocessable if PP-OCR is not installed, or does not read one of these languages."""
     place = places.of("engine")
     if resources.engine.second is None:
@@ -102,7 +99,7 @@ def _require_second_engine(resources: Resources, languages: str, *, places: requ
         )
 
 
-def _require_installed(resources: Resources, languages: str, *, places: request_schemas.Places) -> None:
+def _require_installed(resources: Resources, languages: str, *, places: validation.Places) -> None:
     if languages == AUTO:
         return
     place = places.of("languages")

@@ -8,7 +8,7 @@ from docserver.documents import page_images
 from docserver.documents.page_images import IMAGE_FORMATS, Wanted
 from docserver.formats.result_file import SharedFile
 from docserver.ocr.server.on_demand import ANSWER_S
-from docserver.web import callers, request_schemas
+from docserver.web import callers, request_schemas, validation
 from docserver.web.conditions import not_modified
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
@@ -33,7 +33,7 @@ _IMAGE_QUERY = request_schemas.ImageQuery()
 )
 async def get_page_image(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
-    query = request_schemas.load(_IMAGE_QUERY, request.query)
+    query = validation.load(_IMAGE_QUERY, request.query)
     # It may wait for its turn as long as it takes.
     extend_deadline(request, 2 * ANSWER_S)
     drawn = await page_images.image(

@@ -6,7 +6,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
 from docserver.errors import Unprocessable
-from docserver.web import request_schemas
+from docserver.web import validation
 from docserver.web.password_schemas import HEADER, PasswordHeader
 
 IN_FORM = "in the field password of the form"
@@ -34,7 +34,7 @@ def query_of(request: web.Request, *, place: str) -> MultiMapping[str]:
 def in_header(request: web.Request) -> dict[str, Any]:
     """The password of an upload whose body is the file itself, if there is one; raises Unprocessable."""
     given = MultiDict((HEADER, _decoded(value)) for value in request.headers.getall(HEADER, ()))
-    return request_schemas.load(_HEADER, given, places=request_schemas.IN_HEADER) if given else {}
+    return validation.load(_HEADER, given, places=validation.IN_HEADER) if given else {}
 
 
 def _decoded(value: str) -> str:

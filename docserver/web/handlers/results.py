@@ -24,7 +24,7 @@ from docserver.model import StoredResult
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.storage.open_file import OpenFile
 from docserver.storage.results import OPEN_S, PUT_S
-from docserver.web import callers, compression, examples, request_schemas, result_schemas
+from docserver.web import callers, compression, examples, request_schemas, result_schemas, validation
 from docserver.web.conditions import Version, not_modified, requested_part
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
@@ -72,7 +72,7 @@ _HEADERS = {
     headers=_HEADERS,
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
-    query = request_schemas.load_query(_RESULT_QUERY, request.rel_url.raw_query_string)
+    query = validation.load_query(_RESULT_QUERY, request.rel_url.raw_query_string)
     form = _format(request, query.get("format"), default="txt")
     result = await results.result(
         request.app[RESOURCES],
@@ -100,7 +100,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     headers=_HEADERS,
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
-    query = request_schemas.load_query(_PAGE_QUERY, request.rel_url.raw_query_string)
+    query = validation.load_query(_PAGE_QUERY, request.rel_url.raw_query_string)
     form = _format(request, query.get("format"), default="json")
     result = await results.page(
         request.app[RESOURCES],

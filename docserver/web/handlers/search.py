@@ -8,7 +8,7 @@ from docserver.documents import search
 from docserver.documents.search import Item
 from docserver.errors import Unprocessable
 from docserver.search.query import InvalidQuery, parse
-from docserver.web import request_schemas, search_schemas
+from docserver.web import search_schemas, validation
 from docserver.web.handlers.common import versioned_response
 from docserver.web.handlers.documents import document_filter, item_json
 from docserver.web.keys import CALLER, RESOURCES
@@ -33,7 +33,7 @@ _QUERY = search_schemas.SearchQuery()
     headers={200: ("ETag",), 304: ("ETag",)},
 )
 async def search_documents(request: web.Request) -> web.Response:
-    query = request_schemas.load(_QUERY, request.query)
+    query = validation.load(_QUERY, request.query)
     try:
         part = await search.search(
             request.app[RESOURCES],

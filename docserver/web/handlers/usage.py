@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from docserver.tenants import quotas
-from docserver.web import request_schemas, system_schemas
+from docserver.web import system_schemas, validation
 from docserver.web.administration_examples import USAGE
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import CALLER, CONNECTIONS, RESOURCES
 from docserver.web.openapi import operation
 
-_NO_QUERY = request_schemas.Strict()
+_NO_QUERY = validation.Strict()
 
 
 @operation(
@@ -22,7 +22,7 @@ _NO_QUERY = request_schemas.Strict()
     errors=(422, 429, 503),
 )
 async def get_usage(request: web.Request) -> web.Response:
-    request_schemas.load(_NO_QUERY, request.query)
+    validation.load(_NO_QUERY, request.query)
     tenant = request[CALLER].tenant
     in_use = await request.app[CONNECTIONS].in_use(tenant)
     report = await quotas.report(request.app[RESOURCES], tenant, connections=in_use)

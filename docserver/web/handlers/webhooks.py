@@ -11,18 +11,18 @@ from docserver.errors import Unprocessable
 from docserver.settings import Settings
 from docserver.timestamps import rfc3339
 from docserver.web import administration_examples as examples
-from docserver.web import request_schemas
+from docserver.web import request_fields, validation
 from docserver.web import webhook_schemas as schemas
 from docserver.web.handlers.common import json_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
-from docserver.web.request_schemas import Places
+from docserver.web.validation import Places
 from docserver.webhooks import endpoints
 from docserver.webhooks.addresses import UrlRefused
 from docserver.webhooks.endpoints import Callback, EndpointWithSecret, guard_of
 
-_NO_QUERY = request_schemas.Strict()
+_NO_QUERY = validation.Strict()
 _NEW_WEBHOOK = schemas.NewWebhook()
 _NEW_SECRET = schemas.NewSecret()
 
@@ -42,12 +42,12 @@ _NEW_SECRET = schemas.NewSecret()
 )
 async def create_webhook(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    request_schemas.load(_NO_QUERY, request.query)
-    given = request_schemas.load(_NEW_WEBHOOK, await json_body(request), places=request_schemas.IN_BODY)
+    validation.load(_NO_QUERY, request.query)
+    given = validation.load(_NEW_WEBHOOK, await json_body(request), places=validation.IN_BODY)
     made = await endpoints.create(
         resources,
         tenant=request[CALLER].tenant,
-        url=checked_url(resources.settings, given["url"], field="url", places=request_schemas.IN_BODY),
+        url=checked_url(resources.settings, given["url"], field="url", places=validation.IN_BODY),
         secret=given.get("secret"),
         events=given["events"],
     )
@@ -64,7 +64,7 @@ async def create_webhook(request: web.Request) -> web.Response:
     errors=(422, 429, 503),
 )
 async def list_webhooks(request: web.Request) -> web.Response:
-    request_schemas.load(_NO_QUERY, request.query)
+    validation.load(_NO_QUERY, request.query)
     listed = await endpoints.all_of(request.app[RESOURCES], tenant=request[CALLER].tenant)
     return json_response({"items": [_webhook(endpoint) for endpoint in listed]})
 
@@ -118,7 +118,7 @@ async def test_webhook(request: web.Request) -> web.Response:
     tag="webhooks",
     path=["webhook_id"],
     body=schemas.NewSecret,
-    body_example={"secret": request_schemas.EXAMPLE_SECRET},
+    body_example={"secret": request_fields.EXAMPLE_SECRET},
     schema=schemas.WebhookWithSecret,
     responses={200: "The webhook, with the new secret; it is shown only here"},
     examples={200: examples.WEBHOOK_WITH_SECRET},
@@ -127,7 +127,7 @@ async def test_webhook(request: web.Request) -> web.Response:
 )
 async def rotate_webhook_secret(request: web.Request) -> web.Response:
     endpoint_id = _id(request)
-    given = request_schemas.load(_NEW_SECRET, await json_body(request), places=request_schemas.IN_BODY)
+    given = validation.load(_NEW_SECRET, await json_body(request), places=validation.IN_BODY)
     made = await endpoints.rotate_secret(
         request.app[RESOURCES], endpoint_id, tenant=request[CALLER].tenant, secret=given.get("secret")
     )
