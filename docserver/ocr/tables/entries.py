@@ -14,8 +14,8 @@ MIN_ENTRY_SPACE = 1.3
 """If two lines are at least this far apart, as the same multiple, space parts the entries of the table, and lines that
 are closer are more easily taken for lines of one cell."""
 
-MIN_RULED = 3
-"""Fewest entries that rules part from each other, where all others are parted by rules, too."""
+MIN_RULED = 4
+"""Fewest entries of a table in which rules part all entries."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def _by_rules(lines: Sequence[Entry], rules: Sequence[float]) -> list[Entry] | N
     for line in lines:
         middle = (line.top + line.bottom) / 2
         groups.setdefault(sum(at < middle for at in rules), []).append(line)
-    if len(groups) < MIN_RULED + 1 or max(len(group) for group in groups.values()) > len(groups):
+    if len(groups) < MIN_RULED or max(len(group) for group in groups.values()) > len(groups):
         return None
     if any(_has_amounts_below_amounts(group) for group in groups.values()):
         return None
