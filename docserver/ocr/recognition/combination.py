@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
+from docserver.ocr.recognition.agreement import SURE_FROM, chosen
 from docserver.ocr.recognition.missed_lines import with_line
-
-SURE_FROM = 85.0
-"""Smallest confidence of words that are not read again."""
 
 MIN_COVERED = 0.8
 """Smallest share of a line's width in which Tesseract has words. Below it, it has missed some."""
@@ -94,6 +92,8 @@ def combined(
     for index, line in enumerate(found):
         words = [] if line.is_sure and not all_lines else read(index)
         seen += words or ([] if all_lines else line.words)
+        if words and not all_lines:
+            words = chosen(line.words, words)
         if line.words and (words or all_lines):
             taken |= {id(word): [] for word in line.words}
             for word in words:

@@ -4,22 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from docserver.layout import Block, Line, Paragraph, Word, around, confidence_of, text_of, words_of
+from docserver.layout import Block, EngineName, Line, Paragraph, Word, around, confidence_of, text_of, words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original
 from docserver.ocr.languages import reads
+from docserver.ocr.recognition.agreement import SURE_FROM
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.combination import combined
 from docserver.ocr.recognition.ppocr.detector import line_around
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.tesseract import Recognised
 
-UNSURE_BELOW = 83.0
-"""Confidence of a page below which lines of it are read again. Above it, hardly any page gets better."""
-
 
 def is_unsure(attempt: Attempt) -> bool:
     """True if the second engine may read the page better."""
-    is_unsure_text = attempt.recognised.confidence < UNSURE_BELOW and not attempt.is_blank
+    is_unsure_text = attempt.recognised.confidence < SURE_FROM and not attempt.is_blank
     # What shows through, or is nonsense to Tesseract, is left out with reason.
     return is_unsure_text and not attempt.left_out and all(map(reads, attempt.languages.split("+")))
 
@@ -41,9 +39,12 @@ def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: b
         all_lines=all_lines,
     )
     # Mapping the boxes of Tesseract's words back and forth would make them larger.
-    kept = {id(word): original for word, original in zip(words_of(seen), words_of(first), strict=True)}
+    own = {word.box: original.box for word, original in zip(words_of(seen), words_of(first), strict=True)}
     moved = on_original(both.blocks, page)
-    words = (kept.get(id(word), other) for word, other in zip(words_of(both.blocks), words_of(moved), strict=True))
+    words = (
+        replace(other, box=own.get(word.box, other.box)) if word.engine is EngineName.TESSERACT else other
+        for word, other in zip(words_of(both.blocks), words_of(moved), strict=True)
+    )
     after = _with_words(moved, words)
     recognised = Recognised(text_of(after), after, confidence_of(words_of(after)))
     return replace(attempt, recognised=recognised, left_out=attempt.left_out or both.left_out)
