@@ -18,7 +18,7 @@ BARCODE_KINDS = (
 )
 """The kinds of barcodes that are looked for."""
 
-MAX_BARCODES = 255
+MAX_BARCODES = 1000
 """Most barcodes of a page. A sheet of small labels has 189."""
 
 MAX_BARCODE_TEXT = 8000

@@ -10,7 +10,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageOps
 from reportlab.graphics import renderPDF
-from reportlab.graphics.barcode import code128, eanbc
+from reportlab.graphics.barcode import code128, eanbc, qrencoder
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing
 from reportlab.pdfgen.canvas import Canvas
@@ -19,6 +19,9 @@ from docserver.elements import BARCODE_KINDS, Barcode
 from docserver.layout import Box
 from docserver.ocr.child import tasks
 from docserver.ocr.image.barcodes import barcodes, without_barcodes
+from docserver.ocr.image.connected import connected
+from docserver.ocr.image.dense_places import area, dense_places
+from docserver.ocr.image.overview import overview
 from docserver.ocr.requests import ReadOwnTexts
 from docserver.reading_options import Options
 from tests.support.limits import LIMITS
@@ -120,6 +123,46 @@ def test_bytes_that_are_no_text_are_given_in_base64(content: bytes, text: str | 
     assert found.data == (None if text else base64.b64encode(content).decode())
 
 
+def test_bytes_in_no_encoding_are_given_in_base64_if_the_barcode_names_none() -> None:
+    content = b"\xff\xfe\x80\x81abc\xc3("
+    made = qrencoder.QRCode(None, qrencoder.QRErrorCorrectLevel.M)
+    made.addData(qrencoder.QR8bitByte(content))
+    made.make()
+    modules = range(made.getModuleCount())
+    light = np.array([[not made.isDark(y, x) for x in modules] for y in modules])
+    picture = ImageOps.expand(Image.fromarray(light.repeat(5, axis=0).repeat(5, axis=1)).convert("L"), 20, fill=255)
+
+    (found,) = barcodes(page(picture))
+
+    assert (found.text, found.data) == (None, base64.b64encode(content).decode())
+
+
+def test_more_barcodes_are_found_than_the_decoder_gives_at_once() -> None:
+    side, pitch = 17, 60
+    sheet_of_codes = Image.new("L", (side * pitch, side * pitch), 255)
+    for number in range(side * side):
+        made = zxingcpp.create_barcode(f"label {number:03}", zxingcpp.BarcodeFormat.QRCode)
+        picture = Image.fromarray(np.array(made.to_image(scale=2, add_quiet_zones=False)))
+        sheet_of_codes.paste(picture, (number % side * pitch + 5, number // side * pitch + 5))
+
+    found = [barcode.text for barcode in barcodes(sheet_of_codes)]
+
+    assert sorted(found, key=str) == [f"label {number:03}" for number in range(side * side)]
+
+
+def test_the_dark_edges_around_a_page_do_not_make_all_of_it_a_dense_place() -> None:
+    edged = page(code("QRCode", "inside"))
+    edged.paste(30, (0, 0, edged.width, 30))
+    edged.paste(30, (edged.width - 30, 0, edged.width, edged.height))
+    edged.paste(30, (0, edged.height - 30, edged.width, edged.height))
+    edged.paste(30, (0, 0, 30, edged.height))
+
+    places = dense_places(overview(edged))
+
+    assert sum(map(area, places)) < 0.5 * edged.width * edged.height
+    assert [barcode.text for barcode in barcodes(edged)] == ["inside"]
+
+
 def test_short_barcodes_without_a_check_digit_are_none() -> None:
     assert barcodes(page(code("ITF", "1234"))) == ()
 
@@ -139,6 +182,16 @@ def test_paper_takes_the_place_of_barcodes_that_ocr_would_read(mode: str) -> Non
     assert cleaned.mode == mode
     assert cleaned.crop(found.box).convert("L").getextrema() == (255, 255)
     assert without_barcodes(whole, []) is whole
+
+
+def test_groups_of_pixels_are_connected_also_at_corners() -> None:
+    rows = ["##....#", "..#...#", "......#", ".#.##..", "##.##.#"]
+    ink = np.array([[cell == "#" for cell in row] for row in rows])
+
+    groups = sorted(map(tuple, connected(ink).tolist()))
+
+    assert groups == [(0, 0, 3, 2), (0, 3, 2, 5), (3, 3, 5, 5), (6, 0, 7, 3), (6, 4, 7, 5)]
+    assert connected(np.zeros((3, 3), dtype=np.bool_)).size == 0
 
 
 def drawn(draw: Callable[[Canvas], None]) -> bytes:

@@ -14,10 +14,15 @@ from PIL import Image
 
 from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
 from docserver.layout import Box, around
-from docserver.ocr.image.dense_places import dense_places, overlap
+from docserver.ocr.image.dense_places import area, dense_places, overlap
+from docserver.ocr.image.overview import overview
+from docserver.ocr.image.shades import Shades
 
-MAX_PIXELS = 4_000_000
-"""Most pixels of one place. Larger ones are reduced: barcodes that fill half a page have thick bars."""
+MAX_PIXELS = 6_000_000
+"""Most pixels of all places of a page. Larger ones are reduced: barcodes that fill half a page have thick bars."""
+
+MAX_IN_ONE_CALL = 255
+"""Most barcodes that zxing-cpp gives of one picture."""
 
 SMALL_PIXELS = 300_000
 """Most pixels of a picture that is looked at as a whole. Low and narrow barcodes fill it without being dense places."""
@@ -34,15 +39,19 @@ UNCHECKED = ("Codabar", "Code39", "ITF")
 LIGHT_PERCENT = 90
 """Percentage of a barcode's pixels that are no lighter than its paper."""
 
-CONTROLS = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127)))
+SECOND_CONTROLS = frozenset(map(chr, range(128, 160)))
+"""Control characters that no text has. zxing-cpp gives them for bytes in no encoding that it knows."""
+
+CONTROLS = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127))) | SECOND_CONTROLS
 """Control characters, but for those that texts have."""
 
 
 def barcodes(image: Image.Image) -> tuple[Barcode, ...]:
     """The barcodes of a page's picture, from top to bottom."""
-    grey = image.convert("L")
+    page = overview(image)
+    grey = page.grey
     is_small = grey.width * grey.height <= SMALL_PIXELS
-    return barcodes_in([(0, 0, *grey.size)] if is_small else dense_places(grey), grey.crop, size=grey.size)
+    return barcodes_in([(0, 0, *grey.size)] if is_small else dense_places(page), grey.crop, size=grey.size)
 
 
 def barcodes_in(
@@ -53,8 +62,10 @@ def barcodes_in(
     """
     found: list[Barcode] = []
     length = 0
-    for box in places:
-        for barcode in _decoded(draw(box), box, size):
+    boxes = list(places)
+    step = math.ceil(math.sqrt(sum(map(area, boxes)) / MAX_PIXELS))
+    for box in boxes:
+        for barcode in _decoded(draw(box), box, step=step, size=size):
             length += len(barcode.text or barcode.data or "")
             if length <= MAX_TEXTS:
                 found.append(barcode)
@@ -77,21 +88,40 @@ def _paper_of(part: Image.Image) -> int | tuple[int, ...]:
     return int(levels) if levels.ndim == 0 else tuple(map(int, levels))
 
 
-def _decoded(part: Image.Image, box: Box, size: tuple[int, int]) -> Iterator[Barcode]:
+def _decoded(part: Image.Image, box: Box, *, step: int, size: tuple[int, int]) -> Iterator[Barcode]:
     """The barcodes in a part of a page of this size, of which `box` is the place."""
     left, top, _, _ = box
-    step = math.ceil(math.sqrt(part.width * part.height / MAX_PIXELS))
     pixels = np.ascontiguousarray(np.asarray(part.reduce(step) if step > 1 else part))
-    zxing = _library()
-    for symbol in zxing.read_barcodes(pixels, formats=_formats(), text_mode=zxing.TextMode.Plain):
+    for symbol, (x, y) in _symbols(pixels):
         corners = [
-            (left + step * point.x, top + step * point.y)
+            (left + step * (x + point.x), top + step * (y + point.y))
             for position in [symbol.position]
             for point in (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
         ]
         barcode = _barcode(symbol, _within(corners, size))
         if barcode is not None:
             yield barcode
+
+
+def _symbols(pixels: Shades) -> Iterator[tuple[Any, tuple[int, int]]]:
+    """What zxing-cpp finds on a picture, and the corner of the part of the picture in which it is."""
+    symbols = _read(pixels)
+    if len(symbols) < MAX_IN_ONE_CALL:
+        yield from ((symbol, (0, 0)) for symbol in symbols)
+        return
+    # There may be more: look at each quarter, with as much of the next ones as a barcode takes.
+    points = [(symbol.position.top_left, symbol.position.bottom_right) for symbol in symbols]
+    reach = max(max(abs(one.x - other.x), abs(one.y - other.y)) for one, other in points) + 1
+    height, width = pixels.shape
+    for y0, y1 in ((0, height // 2 + reach), (height // 2, height)):
+        for x0, x1 in ((0, width // 2 + reach), (width // 2, width)):
+            quarter = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+            yield from ((symbol, (x0, y0)) for symbol in _read(quarter))
+
+
+def _read(pixels: Shades) -> Any:
+    zxing = _library()
+    return zxing.read_barcodes(pixels, formats=_formats(), text_mode=zxing.TextMode.Plain)
 
 
 def _barcode(symbol: Any, box: Box) -> Barcode | None:
@@ -124,7 +154,7 @@ def _kind(symbol: Any) -> str:
 
 
 def _is_text(symbol: Any) -> bool:
-    return symbol.content_type.name in ("Text", "GS1", "ISO15434")
+    return symbol.content_type.name in ("Text", "GS1", "ISO15434") and not SECOND_CONTROLS.intersection(symbol.text)
 
 
 def _as_utf8(data: bytes) -> str | None:
@@ -146,15 +176,10 @@ def _within(corners: Iterable[tuple[int, int]], size: tuple[int, int]) -> Box:
 def _apart(found: Iterable[Barcode]) -> tuple[Barcode, ...]:
     """The barcodes, from top to bottom. Of those in one place, only the largest: a few rows of bars may be misread."""
     apart: list[Barcode] = []
-    for barcode in sorted(found, key=lambda barcode: -_area(barcode.box)):
+    for barcode in sorted(found, key=lambda barcode: -area(barcode.box)):
         if not any(overlap(barcode.box, other.box) for other in apart):
             apart.append(barcode)
     return tuple(sorted(apart, key=lambda barcode: (barcode.box[1], barcode.box[0])))
-
-
-def _area(box: Box) -> int:
-    x0, y0, x1, y1 = box
-    return (x1 - x0) * (y1 - y0)
 
 
 @cache

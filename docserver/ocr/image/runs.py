@@ -11,9 +11,16 @@ Runs = tuple[Places, Places, Places]
 
 def runs_in_rows(ink: Mask) -> Runs:
     """The runs of ink along the rows, from left to right: their rows, their first columns, and the columns after."""
-    edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    return rows, starts, np.nonzero(edges == -1)[1]
+    height, width = ink.shape
+    # Paper on both sides of each row: np.pad would take longer than all else for small parts of a picture.
+    framed = np.zeros((height, width + 2), dtype=np.bool_)
+    framed[:, 1:-1] = ink
+    places = framed.ravel()
+    # In turn, a run begins and ends at these places.
+    edges = np.flatnonzero(places[1:] != places[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    rows, columns = np.divmod(starts, width + 2)
+    return rows, columns, columns + ends - starts
 
 
 def runs_of(row: Mask) -> tuple[Places, Places]:

@@ -1,9 +1,9 @@
 """Child side: measures the shades of ink and paper: the threshold between them, local contrast, and the light."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -155,7 +155,7 @@ def _noise(grey: Image.Image, removed: Mask) -> float:
 def paper(grey: Image.Image) -> Image.Image:
     """A small picture of the paper without the letters. It shows how light or dark each part of the paper is."""
     small = grey.reduce(max(1, round(max(grey.size) / PAPER_SIDE_PX)))
-    lightest = _lightest_around(np.asarray(small))
+    lightest = lightest_around(np.asarray(small), PAPER_REACH_PX)
     return Image.fromarray(lightest).reduce(2).filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.BoxBlur(4))
 
 
@@ -208,8 +208,13 @@ def without_faint_ink(grey: Image.Image) -> Image.Image:
     return bleached
 
 
-def _lightest_around(shades: Shades) -> Shades:
-    both_sides, no_side = (PAPER_REACH_PX, PAPER_REACH_PX), (0, 0)
-    for axis, padding in enumerate(((both_sides, no_side), (no_side, both_sides))):
-        shades = sliding_window_view(np.pad(shades, padding, mode="edge"), 2 * PAPER_REACH_PX + 1, axis).max(axis=-1)
-    return shades
+def lightest_around(values: NDArray[Any], reach: int) -> NDArray[Any]:
+    """For each place of a small picture or mask, the largest value within this distance along both axes."""
+    for axis in (0, 1):
+        source = values if axis == 0 else values.T
+        largest = source.copy()
+        for distance in range(1, min(reach, source.shape[0] - 1) + 1):
+            np.maximum(largest[distance:], source[:-distance], out=largest[distance:])
+            np.maximum(largest[:-distance], source[distance:], out=largest[:-distance])
+        values = largest if axis == 0 else largest.T
+    return values

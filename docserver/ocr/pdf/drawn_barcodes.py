@@ -12,6 +12,7 @@ from docserver.elements import Barcode
 from docserver.layout import Box
 from docserver.ocr.image.barcodes import barcodes_in
 from docserver.ocr.image.dense_places import dense_places
+from docserver.ocr.image.overview import Overview
 from docserver.ocr.pdf.coordinates import PointsToPixels
 from docserver.ocr.pdf.page_objects import PageObjects
 
@@ -35,7 +36,7 @@ def drawn_barcodes(
             min(width, round(x1 * x_scale)),
             min(height, round(y1 * y_scale)),
         )
-        for x0, y0, x1, y1 in dense_places(whole)
+        for x0, y0, x1, y1 in dense_places(Overview(whole))
     ]
     return barcodes_in(places, lambda box: _drawn(page, box, to_pixels), size=(width, height))
 

@@ -1,0 +1,62 @@
+"""Child side: the groups of connected pixels of ink on a picture, all at once. Recognises no text."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from docserver.ocr.image.runs import runs_in_rows
+from docserver.ocr.image.shades import Mask
+
+Boxes = NDArray[np.int64]
+"""x0, y0, x1, y1 in each row."""
+
+
+def connected(ink: Mask) -> Boxes:
+    """The boxes around the groups of connected pixels, also of those that touch at a corner."""
+    rows, starts, ends = runs_in_rows(ink)
+    if not rows.size:
+        return np.empty((0, 4), dtype=np.int64)
+    upper, lower = _touching(rows, starts, ends, width=ink.shape[1])
+    groups = _lowest_connected(rows.size, upper, lower)
+    order = np.argsort(groups, kind="stable")
+    firsts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    sides = (
+        np.minimum.reduceat(starts[order], firsts),
+        np.minimum.reduceat(rows[order], firsts),
+        np.maximum.reduceat(ends[order], firsts),
+        np.maximum.reduceat(rows[order], firsts) + 1,
+    )
+    return np.stack(sides, axis=1)
+
+
+def _touching(rows: Boxes, starts: Boxes, ends: Boxes, *, width: int) -> tuple[Boxes, Boxes]:
+    """The pairs of runs that touch in neighbouring rows, by their numbers."""
+    stride = width + 2
+    first_places, last_places = rows * stride + starts, rows * stride + ends
+    # The runs of the row below from the first that ends at or behind this one's start to the last that begins before
+    # or at its end.
+    firsts = np.searchsorted(last_places, first_places + stride, side="left")
+    lasts = np.searchsorted(first_places, last_places + stride, side="right")
+    return pairs_in(firsts, lasts)
+
+
+def pairs_in(firsts: Boxes, ends: Boxes) -> tuple[Boxes, Boxes]:
+    """The number of each range from a first one to an end, and each number in that range."""
+    counts = np.maximum(ends - firsts, 0)
+    ranges = np.repeat(np.arange(firsts.size), counts)
+    before = np.repeat(counts.cumsum() - counts, counts)
+    return ranges, np.repeat(firsts, counts) + np.arange(ranges.size) - before
+
+
+def _lowest_connected(count: int, first: Boxes, second: Boxes) -> Boxes:
+    """For each of so many things, the lowest number among those that pairs connect with it."""
+    lowest = np.arange(count)
+    while first.size:
+        least = np.minimum(lowest[first], lowest[second])
+        np.minimum.at(lowest, lowest[first], least)
+        np.minimum.at(lowest, lowest[second], least)
+        # Follow the numbers to the end, so that long chains need few rounds.
+        while not np.array_equal(further := lowest[lowest], lowest):
+            lowest = further
+        differ = lowest[first] != lowest[second]
+        first, second = first[differ], second[differ]
+    return lowest

@@ -1,0 +1,50 @@
+"""Child side: a page's picture in grey and reduced, made once for all searches for what is shown beside text."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.shades import Shades
+
+PAPER_CELL_PX = 16
+"""Side of the cells of the picture of the paper, in the reduced picture."""
+
+DARKEST_SHARE = 0.01
+"""Share of the pixels that are at least as dark as the darkest ink. Fewer pixels may be noise."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A page's picture, and what is derived from it."""
+
+    grey: Image.Image
+    """In mode L and in full."""
+
+    @cached_property
+    def step(self) -> int:
+        """How many times larger the full picture is than the reduced one."""
+        return reduction(self.grey)
+
+    @cached_property
+    def small(self) -> Image.Image:
+        """About 1000 pixels a side."""
+        return self.grey.reduce(self.step) if self.step > 1 else self.grey
+
+    @cached_property
+    def cells(self) -> Shades:
+        """The mean grey levels of cells of PAPER_CELL_PX."""
+        return np.asarray(self.small.reduce(PAPER_CELL_PX))
+
+    @cached_property
+    def darkest(self) -> int:
+        """The grey level of the darkest ink, of which a sample of the full picture is enough."""
+        sample = self.grey.resize(self.small.size, Image.Resampling.NEAREST)
+        return int(np.searchsorted(np.cumsum(sample.histogram()), DARKEST_SHARE * sample.width * sample.height))
+
+
+def overview(image: Image.Image) -> Overview:
+    """The overview of a page's picture in any mode."""
+    return Overview(image if image.mode == "L" else image.convert("L"))
