@@ -33,6 +33,7 @@ LISTS: Mapping[str, str] = MappingProxyType(
         "name and type": "filename=invoice&content_type=image/tiff",
         "name and time": f"filename=invoice&{DAYS}",
         "name and status": "filename=invoice&status=failed",
+        "name and common status": "filename=invoice&status=completed",
     }
 )
 """What narrows each list."""

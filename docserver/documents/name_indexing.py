@@ -1,16 +1,22 @@
-"""Builds the index of file names, a block of documents at a time, and removes blocks whose documents are deleted."""
+"""Builds the index of file names, a block of documents at a time, and removes blocks whose documents are deleted. Jobs
+get the numbers of their documents.
+"""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from docserver.database.connection import Cursor
 from docserver.database.retries import transactional
-from docserver.database.tables import name_index
+from docserver.database.tables import name_index, numbered_jobs
 from docserver.resources import Resources
 
 SHARE = 0.2
 """Share of the time for this. A million documents take some minutes."""
+
+JOBS_AT_ONCE = 500
+"""Jobs that one statement gives the numbers of their documents. It locks their rows for some hundredths of a second."""
 
 REMOVED_AT_ONCE = 10_000
 """Rows of the index that one statement removes."""
@@ -26,16 +32,24 @@ async def run(resources: Resources, *, share: float = SHARE) -> None:
     """
     tenant: str | None = ""
     while tenant is not None:
-        began = time.monotonic()
         async with resources.maintenance_db.session() as cur:
             tenant = await name_index.tenants_with_documents(cur, after=tenant)
             if tenant is None:
                 return
             await _remove_empty(cur, tenant)
             is_due = await name_index.is_block_due(cur, tenant)
-        while is_due and await _is_built(resources, tenant):
-            await asyncio.sleep((time.monotonic() - began) * (1 / share - 1))
-            began = time.monotonic()
+        while is_due and await _paced(_is_built(resources, tenant), share):
+            pass
+        while await _paced(_are_numbered(resources, tenant), share):
+            pass
+
+
+async def _paced(work: Coroutine[Any, Any, bool], share: float) -> bool:
+    """Do this, and rest so long that it takes this share of the time."""
+    began = time.monotonic()
+    has_more = await work
+    await asyncio.sleep((time.monotonic() - began) * (1 / share - 1) if has_more else 0)
+    return has_more
 
 
 async def _remove_empty(cur: Cursor, tenant: str) -> None:
@@ -51,6 +65,19 @@ async def _is_built(resources: Resources, tenant: str) -> bool:
     except _TooFew:
         return False
     return True
+
+
+async def _are_numbered(resources: Resources, tenant: str) -> bool:
+    """Give some jobs the numbers of their documents; False if all have them."""
+    async with resources.maintenance_db.session() as cur:
+        newest = await name_index.newest_block(cur, tenant)
+        if newest is None:
+            return False
+        first_beyond = (newest + 1) * name_index.BLOCK
+        job_ids = await numbered_jobs.without_number(cur, tenant, first_beyond=first_beyond, limit=JOBS_AT_ONCE)
+        if job_ids:
+            await numbered_jobs.fill(cur, job_ids)
+    return bool(job_ids)
 
 
 @transactional

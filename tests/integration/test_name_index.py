@@ -10,12 +10,13 @@ import pytest
 from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.connection import each as each_of
-from docserver.database.tables import document_lists, documents, name_index, named_documents
+from docserver.database.tables import document_lists, documents, jobs, name_index, named_documents
 from docserver.database.tables.document_lists import Filter, Position
 from docserver.documents import name_indexing
-from docserver.model import Status
+from docserver.model import Status, new_id
+from docserver.reading_options import Options
 from docserver.resources import Resources
-from tests.support.rows import change, make_job, value
+from tests.support.rows import CLIENT, change, make_job, rows_read, value
 
 WORDS = ("Invoice", "scan", "Übersicht", "报告", "re\u0301sume\u0301", "straße", "100%", "a_b", "x", "😀")
 TYPES = ("application/pdf", "image/png")
@@ -28,6 +29,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(name_index, "_BITS_BYTES", 2)
     monkeypatch.setattr(name_index, "SETTLED_S", -1)
     monkeypatch.setattr(named_documents, "COMPARED_AT_ONCE", 5)
+    monkeypatch.setattr(named_documents, "SAMPLE", 3)
     monkeypatch.setattr(named_documents, "BLOCKS_AT_ONCE", (1, 2))
 
 
@@ -52,6 +54,8 @@ def filters() -> Iterator[Filter]:
     for part in ("INVOICE", "icht", "re\u0301su", "报", "-", "5.pdf", "100%", "nothing like it", "\u0301", "😀"):
         yield Filter(DEFAULT_TENANT, filename=part)
     yield Filter(DEFAULT_TENANT, filename="scan", status=Status.FAILED)
+    yield Filter(DEFAULT_TENANT, filename="scan", status=Status.PENDING)
+    yield Filter(DEFAULT_TENANT, filename="x", status=Status.FAILED, content_type=TYPES[1])
     yield Filter(DEFAULT_TENANT, filename=".pdf", status=Status.FAILED)
     yield Filter(DEFAULT_TENANT, filename="straße", content_type=TYPES[0])
     yield Filter(
@@ -168,3 +172,88 @@ async def test_a_count_has_documents_once_that_are_numbered_meanwhile(
     monkeypatch.setattr(named_documents, "count", counted_before_another_is_numbered)
     async with db.session() as cur:
         assert await document_lists.count(cur, Filter(DEFAULT_TENANT, filename=".pdf")) == 64
+
+
+async def test_lists_are_the_same_while_jobs_have_no_numbers_yet(resources: Resources, db: Database) -> None:
+    ids = await fill(db, 50)
+    await change(db, "UPDATE documents SET created_at = created_at - INTERVAL 1 DAY")
+    await change(db, "UPDATE jobs j JOIN documents d ON d.id = j.document_id SET j.listed_at = d.created_at")
+    expected = await everything(db)
+    await name_indexing.run(resources)
+    numberless = "SELECT COUNT(*) FROM jobs j JOIN documents d ON d.id = j.document_id WHERE j.name_number IS NULL"
+    assert await value(db, f"{numberless} AND d.name_number IS NOT NULL") == 0
+    assert await everything(db) == expected
+
+    # As a process of an earlier release makes jobs of documents that have numbers.
+    some = ids[1:30:4]
+    await change(
+        db,
+        f"UPDATE jobs SET name_number = NULL WHERE document_id IN ({each_of(some)})",
+        *(document_id.bytes for document_id in some),
+    )
+    assert await everything(db) == expected
+
+    await name_indexing.run(resources)
+    assert await value(db, f"{numberless} AND d.name_number IS NOT NULL") == 0
+    assert await everything(db) == expected
+
+
+async def test_a_document_in_the_index_is_listed_by_the_status_of_its_latest_job_alone(
+    resources: Resources, db: Database
+) -> None:
+    ids = await fill(db, 48)
+    await change(db, "UPDATE jobs SET status = 'completed'")
+    await name_indexing.run(resources)
+    later = new_id()
+    async with db.transaction() as cur:
+        await jobs.leave_list(cur, ids[5])
+        await jobs.insert(
+            cur,
+            job_id=later,
+            document_id=ids[5],
+            tenant=DEFAULT_TENANT,
+            client=CLIENT,
+            options=Options("deu"),
+            request_id="r",
+        )
+        await documents.set_latest_job(cur, ids[5], job_id=later)
+
+    of_status = {
+        status: (await listed(db, Filter(DEFAULT_TENANT, filename=".pdf", status=status), newest_first=True))
+        for status in (Status.PENDING, Status.COMPLETED)
+    }
+
+    assert of_status[Status.PENDING] == (1, [ids[5]])
+    assert of_status[Status.COMPLETED] == (47, [each for each in ids[::-1] if each != ids[5]])
+    number = "SELECT name_number FROM {} WHERE id = %s"
+    assert await value(db, number.format("jobs"), later.bytes) == await value(
+        db, number.format("documents"), ids[5].bytes
+    )
+
+
+async def test_a_list_by_name_and_a_rare_status_reads_few_of_the_documents_with_the_name(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name_index, "BLOCK", 512)
+    monkeypatch.setattr(name_index, "_BITS_BYTES", 64)
+    for number in range(512):
+        await make_job(db, filename=f"invoice-{number}.pdf" if number % 6 == 0 else f"scan-{number}.pdf")
+    named = 512 // 6 + 1
+    await change(
+        db,
+        "UPDATE jobs j JOIN documents d ON d.id = j.document_id SET j.status = 'failed' "
+        "WHERE d.filename IN ('invoice-60.pdf', 'scan-61.pdf')",
+    )
+    await name_indexing.run(resources)
+    narrowed = Filter(DEFAULT_TENANT, filename="INVOICE", status=Status.FAILED)
+
+    async with db.session() as cur:
+        before = await rows_read(cur)
+        assert await document_lists.count(cur, narrowed) == 1
+        counted = await rows_read(cur)
+        (item,) = await document_lists.part(cur, narrowed, newest_first=True, after=None, limit=10, offset=0)
+        shown = await rows_read(cur)
+
+    assert item.document.filename == "invoice-60.pdf"
+    assert counted - before < named
+    assert shown - counted < named

@@ -12,7 +12,7 @@ from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, pages, unfinished_jobs
 from docserver.jobs import transitions
 from docserver.model import Source
-from tests.support.rows import CLIENT, LEASE_S, READING, change, make_job
+from tests.support.rows import CLIENT, LEASE_S, READING, change, make_job, rows_read
 
 LONG = 400
 """Pages of a long job, and jobs of a client that has many; far more than any statement may read."""
@@ -41,12 +41,6 @@ async def few_rows_are_read(cur: Cursor) -> AsyncIterator[None]:
     before = await rows_read(cur)
     yield
     assert await rows_read(cur) - before <= FEW
-
-
-async def rows_read(cur: Cursor) -> int:
-    """Rows that this connection has had the database read."""
-    await cur.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
-    return sum(int(row["Value"]) for row in cur.rows())
 
 
 async def settle(db: Database, job_id: UUID, *, count: int) -> None:

@@ -160,3 +160,9 @@ def told(history: Any) -> list[tuple[Any, ...]]:
 async def runnable(db: Database, *, client: str = CLIENT, limit: int = 100) -> list[UUID]:
     async with db.session() as cur:
         return await unfinished_jobs.runnable(cur, client=client, limit=limit)
+
+
+async def rows_read(cur: Cursor) -> int:
+    """Rows that this connection has had the database read."""
+    await cur.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+    return sum(int(row["Value"]) for row in cur.rows())

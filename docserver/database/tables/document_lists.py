@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
-from docserver.database.tables import name_index, named_documents
+from docserver.database.tables import name_index, named_documents, numbered_jobs
 from docserver.database.tables.documents import of_row
 from docserver.database.tables.jobs import NOT_LISTED
 from docserver.database.tables.named_documents import Search
@@ -168,10 +168,11 @@ async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], orde
         narrowed.tenant,
         newest_block,
         parts,
-        conditions=" AND ".join([_named("filename", arguments), *placed, *([_HAS_STATUS] if narrowed.status else [])]),
+        conditions=" AND ".join([_named("filename", arguments), *placed]),
         arguments=arguments,
         since=max(filter(None, since), default=None),
         until=min(filter(None, until), default=None),
+        status=narrowed.status.value if narrowed.status else None,
     )
 
 
@@ -210,33 +211,27 @@ async def _selections(
 
 def _not_searched(arguments: dict[str, Any], order: _Order) -> list[str]:
     """Statements that select what passes a filter by name and is not found by the search: documents that had no number
-    when it began, and those that are found by their further names alone.
+    when it began, those that are found by their further names alone, and with a status those whose jobs have no number.
     """
     joined = _JOINED if arguments["status"] else ""
     first, further = (_named(column, arguments) for column in ("filename", "other_filenames"))
     placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     always = " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)])
-    return [
+    selections = [
+        # All but the status is in the index.
         f"""
         {_DOCUMENTS} FORCE INDEX (by_name_number) {joined}
-        WHERE {always} AND (d.name_number IS NULL OR d.name_number >= %(first_beyond)s) AND ({first} OR {further})
+        WHERE {always} AND (d.name_number IS NULL OR d.name_number >= %(first_beyond)s) AND {first}
         """,
         f"""
         {_DOCUMENTS} FORCE INDEX (by_other_filenames) {joined}
-        WHERE {always} AND d.name_number < %(first_beyond)s AND d.other_filenames IS NOT NULL
-          AND {further} AND NOT {first}
+        WHERE {always} AND d.other_filenames IS NOT NULL AND {further} AND NOT {first}
         """,
     ]
+    if arguments["status"]:
+        selections.append(f"{numbered_jobs.WITHOUT_NUMBER} AND {' AND '.join([first, *placed, *_of_kind(arguments)])}")
+    return selections
 
-
-_HAS_STATUS = """
-    EXISTS (
-        SELECT 1 FROM jobs j FORCE INDEX (by_listing)
-        WHERE j.tenant = d.tenant AND j.status = %(status)s AND j.content_type = CONVERT(d.content_type USING ascii)
-          AND j.listed_at = d.created_at AND j.document_id = d.id
-    )
-"""
-"""All of it is in the index, which is much smaller than the jobs."""
 
 _JOINED = "JOIN jobs j ON j.id = d.job_id"
 

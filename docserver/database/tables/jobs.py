@@ -42,9 +42,10 @@ async def insert(
     await cur.execute(
         """
         INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, traceparent, password,
-                          run_after, content_type, listed_at, created_at)
+                          run_after, content_type, listed_at, name_number, created_at)
         VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, %s, %s, UTC_TIMESTAMP(6),
                 (SELECT content_type FROM documents WHERE id = %s), (SELECT created_at FROM documents WHERE id = %s),
+                (SELECT name_number FROM documents WHERE id = %s),
                 TIMESTAMP '1970-01-01 00:00:00' + INTERVAL LAST_INSERT_ID(
                     TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', UTC_TIMESTAMP(6))) MICROSECOND)
         """,
@@ -57,8 +58,7 @@ async def insert(
             request_id,
             traceparent,
             password,
-            document_id.bytes,
-            document_id.bytes,
+            *[document_id.bytes] * 3,
         ),
     )
     return Job(
