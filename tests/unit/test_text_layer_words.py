@@ -299,3 +299,16 @@ def test_letters_on_a_label_may_be_smaller_than_on_a_page() -> None:
         canvas.drawString(10, 60, "Store in a cool and dry place")
 
     assert layer(pdf(label, size=(120, 80))).text == "Store in a cool and dry place"
+
+
+def test_a_font_size_below_0_turns_letters_around() -> None:
+    def twice_turned(canvas: Canvas) -> None:
+        canvas.translate(72, 400)
+        canvas.scale(-1, -1)
+        canvas.setFont("Times-Roman", -11)
+        canvas.drawString(0, 0, "Total 1234 5678")
+        canvas.drawString(0, 14, "in 2 parts")
+
+    reading = layer(pdf(both(lines(PROSE), twice_turned)))
+
+    assert (reading.text, reading.confidence) == ("\n".join((*PROSE, "", "Total 1234 5678", "in 2 parts")), 100.0)

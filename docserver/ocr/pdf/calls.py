@@ -111,10 +111,13 @@ def objects_of_characters(text: int, indexes: Iterable[int]) -> list[int]:
 
 
 def matrices_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
-    """Rows of a, b, c and d of the matrix of each of these characters."""
+    """Rows of a, b, c and d of the matrix of each of these characters. A font size below 0 turns them around."""
     rows = np.zeros((len(indexes), 6), np.float32)
     deque(map(matrix, repeat(text), indexes, _cells(rows)[0]), maxlen=0)
-    return rows[:, :4].astype(np.float64)
+    is_below_zero = np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes)) < 0
+    signs = np.where(is_below_zero, -1.0, 1.0)
+    matrices: npt.NDArray[np.float64] = rows[:, :4] * signs[:, None]
+    return matrices
 
 
 def rooms_of_characters(text: int, indexes: Collection[int]) -> list[Rect]:
@@ -159,7 +162,8 @@ def origins_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np
 
 
 def font_sizes(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
-    return np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes))
+    """Those of these characters, without their signs."""
+    return np.abs(np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes)))
 
 
 def origins_of_units(text: int, units: Collection[int]) -> list[tuple[int, int, float]]:

@@ -76,7 +76,7 @@ def _size(handle: Any) -> float:
     size, matrix = c_float(), pdfium.FS_MATRIX()
     pdfium.FPDFTextObj_GetFontSize(handle, size)
     pdfium.FPDFPageObj_GetMatrix(handle, matrix)
-    return size.value * math.hypot(matrix.a, matrix.b)
+    return abs(size.value) * math.hypot(matrix.a, matrix.b)
 
 
 def _is_empty(handle: Any, text: Any) -> bool:

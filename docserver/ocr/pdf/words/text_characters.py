@@ -140,7 +140,7 @@ class TextCharacters:
     def advance(self, index: int) -> float:
         """The font's width of the character in points; negative in some for vertical lines, infinite if not known."""
         width, text, place = c_float(), self.handle, self.order[index]
-        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), pdfium.FPDFText_GetFontSize(text, place)
+        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), abs(pdfium.FPDFText_GetFontSize(text, place))
         if not pdfium.FPDFFont_GetGlyphWidth(font, self.code(index), size, width) or not width.value:
             return math.inf
         return float(width.value) * math.hypot(*self._matrix(index)[:2])
@@ -214,10 +214,12 @@ class TextCharacters:
         return self.run_at(word.first, place=place, end=place + len(word.text))
 
     def _matrix(self, index: int) -> tuple[float, ...]:
-        """a, b, c and d of the matrix of a character."""
+        """a, b, c and d of the matrix of a character. A font size below 0 turns it around."""
         matrix = pdfium.FS_MATRIX()
-        calls.matrix(self.text_address, self.order[index], addressof(matrix))
-        return matrix.a, matrix.b, matrix.c, matrix.d
+        place = self.order[index]
+        calls.matrix(self.text_address, place, addressof(matrix))
+        sign = -1.0 if calls.font_size(self.text_address, place) < 0 else 1.0
+        return sign * matrix.a, sign * matrix.b, sign * matrix.c, sign * matrix.d
 
     def _turns_at(self, index: int) -> int:
         """The quarter turns counterclockwise by which a character is turned."""
@@ -288,7 +290,7 @@ class TextCharacters:
         along, across = math.hypot(a, b) or 1.0, math.hypot(c, d)
         # Letters may be narrowed or widened. Those that are squeezed until nobody can read them are small.
         scale = along if along * MAX_SIZE_RATIO < across else across
-        return float(calls.font_size(self.text_address, self.order[index]) * scale)
+        return abs(float(calls.font_size(self.text_address, self.order[index]) * scale))
 
     def loose_box(self, index: int) -> Rect:
         """The room that the font has for the character, whether or not there is ink."""
