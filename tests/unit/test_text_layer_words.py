@@ -312,3 +312,14 @@ def test_a_font_size_below_0_turns_letters_around() -> None:
     reading = layer(pdf(both(lines(PROSE), twice_turned)))
 
     assert (reading.text, reading.confidence) == ("\n".join((*PROSE, "", "Total 1234 5678", "in 2 parts")), 100.0)
+
+
+def test_a_tiny_font_may_be_drawn_large() -> None:
+    def enlarged(canvas: Canvas) -> None:
+        canvas.scale(1000, 1000)
+        canvas.setFont("Times-Roman", 0.011)
+        canvas.drawString(0.072, 0.4, "Total of the invoice 1,230.00")
+
+    reading = layer(pdf(both(lines(PROSE), enlarged)))
+
+    assert (reading.text, reading.confidence) == ("\n".join((*PROSE, "", "Total of the invoice 1,230.00")), 100.0)

@@ -26,6 +26,9 @@ MIN_INK = 0.005
 """Smallest height and width of a drawn letter, as a share of the room that its font has for letters. The thinnest lines
 have 0.02. PDFium gives letters without ink 0.001."""
 
+MIN_RISE = 0.25
+"""Smallest height of a letter with ink, in the same way."""
+
 MAX_HEIGHT, MIN_WIDTH = 2.0, 0.3
 """Largest height of a word, and smallest average width of its letters, as a share of the height of the first letter, if
 all have the same size."""
@@ -195,6 +198,9 @@ class TextPage(TextCharacters):
 
     def _with_glyphs(self, word: PdfWord) -> PdfWord:
         """The word, marked if PDFium has no glyphs for it."""
+        if _is_low(word) and not any(map(self._has_ink, range(word.first, word.end))):
+            # PDFium rounds the ink of a font of 0.01 points to nothing, however large a matrix draws it.
+            word = replace(word, rect=around(map(self.loose_box, range(word.first, word.end))))
         if word.text.isascii() or not self._lacks_glyphs(word.first, word.end):
             return word
         return replace(word, rect=around(map(self.loose_box, range(word.first, word.end))), has_glyphs=False)
@@ -225,3 +231,9 @@ class TextPage(TextCharacters):
             return "-" if self._has_ink(index) else ""
         letter = letter_of(code)
         return letter if letter != chr(code) or self.is_mapped(index) else UNMAPPED
+
+
+def _is_low(word: PdfWord) -> bool:
+    """True if a word with letters is lower, or narrower, than any letter."""
+    left, bottom, right, top = word.rect
+    return min(right - left, top - bottom) < MIN_RISE * word.orientation.height and any(map(str.isalnum, word.text))
