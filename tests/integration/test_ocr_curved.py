@@ -2,9 +2,11 @@
 
 from collections import Counter
 from difflib import SequenceMatcher
+from pathlib import Path
 
 import numpy as np
 import pytest
+import reportlab
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
@@ -98,5 +100,15 @@ def test_columns_whose_lines_are_at_different_heights_are_not_curved() -> None:
         line = " ".join(WORDS[(3 * row + n) % len(WORDS)] for n in range(4))
         draw.text((80, 120 + 50 * row), line, fill=25, font=font)
         draw.text((660, 145 + 50 * row), line, fill=25, font=font)
+
+    assert curved_lines(picture, reduction=reduction(picture)) is None
+
+
+@pytest.mark.parametrize(("size", "pitch", "left"), [(28, 45, 40), (36, 50, 30)])
+def test_a_few_large_words_are_not_curved(size: int, pitch: int, left: int) -> None:
+    font = ImageFont.truetype(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf", size)
+    draw = ImageDraw.Draw(picture := Image.new("L", (640, 300), 255))
+    draw.text((left, 50), "The room is closed today", fill=0, font=font)
+    draw.text((left, 50 + pitch), "Please ring the bell 4711", fill=0, font=font)
 
     assert curved_lines(picture, reduction=reduction(picture)) is None

@@ -3,9 +3,11 @@
 import random
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+import reportlab
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 from pypdf import PdfWriter
 from pypdf.generic import RectangleObject
 from pypdfium2 import PdfDocument
@@ -203,6 +205,27 @@ def test_a_scanned_line_that_runs_upwards_has_to_be_read_beside_the_text() -> No
     data = pdf(both(lines(PROSE), image(stamp, x=480, y=300, width=16, height=16 * stamp.height / stamp.width)))
 
     assert beside_patches(data) == "\n".join(PROSE)
+
+
+def test_a_word_in_large_letters_has_to_be_read_also_in_a_frame() -> None:
+    draw = ImageDraw.Draw(stamp := Image.new("L", (700, 140), 255))
+    font = ImageFont.truetype(Path(reportlab.__file__).parent / "fonts" / "VeraBd.ttf", 80)
+    draw.text((19, 18), "PAID 14 MAY", fill=0, font=font)
+    draw.rectangle((3, 3, 690, 130), outline=0, width=8)
+    data = pdf(both(lines(PROSE), image(stamp, x=350, y=300, width=150, height=35)))
+
+    assert beside_patches(data) == "\n".join(PROSE)
+
+
+@pytest.mark.parametrize("divisions", [0, 1, 4])
+def test_a_frame_without_words_is_not_taken_for_text(divisions: int) -> None:
+    def frame(canvas: Canvas) -> None:
+        for number in range(divisions + 2):
+            x = 350 + 150 * number / (divisions + 1)
+            canvas.line(x, 480, x, 515)
+        canvas.rect(350, 480, 150, 35)
+
+    assert layer(pdf(both(lines(PROSE), frame))).text == "\n".join(PROSE)
 
 
 def test_logos_rules_charts_and_photographs_are_not_taken_for_text() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from docserver.ocr.image.ruling import runs_along
+from docserver.ocr.image.runs import runs_of
 from docserver.ocr.image.shades import INK_CONTRAST, Mask, Numbers, contrast
 from docserver.ocr.image.smooth_surface import Surface, fitted
 
@@ -26,9 +27,9 @@ MAX_RISE_PX, MAX_SHIFTS_PX = 6, (6, 4, 3)
 """Largest shift between two neighbouring strips, and of a strip against the sum of all others in the first, second and
 third pass. Pixels of the picture of about 1000 pixels a side, in which lines are at least 12 pixels apart."""
 
-MIN_BANDS = 6
-"""Lines are followed only if at least this many bands have some. With only a few large words, the shapes of their
-letters would pass for curved lines."""
+MIN_BANDS, MIN_LINES = 6, 5
+"""Lines are followed only if at least this many bands have some, and count as curved only if there are at least so many
+of them. With only a few large words, the shapes of their letters would pass for curved lines."""
 
 MIN_ALIKE = 0.3
 """Smallest correlation of two profiles that are compared."""
@@ -146,7 +147,7 @@ def _curves(ink: Mask) -> tuple[Numbers, Numbers] | None:
     heights = strips.aligned(followed)
     if strips.sharpness(heights) < MIN_GAIN * level or not strips.are_curved(heights, slopes):
         return None
-    return strips.columns, heights
+    return (strips.columns, heights) if strips.count_lines(heights) >= MIN_LINES else None
 
 
 def _on_page(columns: Numbers, rows: Numbers, heights: Numbers, *, height: int, scale: int) -> CurvedLines:
@@ -209,6 +210,12 @@ class _Strips:
         """How sharply lines and gaps alternate if the lines have these heights, in parts of the page side by side."""
         parts = self._sampled(heights).reshape(PARTS, STRIPS // PARTS, -1).sum(axis=1)
         return float(np.square(np.diff(parts, axis=1)).sum() / max(1.0, parts.sum()))
+
+    def count_lines(self, heights: Numbers) -> int:
+        """The number of lines if they have these heights."""
+        profile = self._sampled(heights).sum(axis=0)
+        starts, _ = runs_of(profile > profile.mean())
+        return len(starts)
 
     def are_curved(self, heights: Numbers, slopes: Surface) -> bool:
         """True if lines with these heights are not straight and parallel where text is."""

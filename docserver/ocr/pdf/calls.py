@@ -114,9 +114,9 @@ def matrices_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[n
     """Rows of a, b, c and d of the matrix of each of these characters. A font size below 0 turns them around."""
     rows = np.zeros((len(indexes), 6), np.float32)
     deque(map(matrix, repeat(text), indexes, _cells(rows)[0]), maxlen=0)
-    is_below_zero = np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes)) < 0
-    signs = np.where(is_below_zero, -1.0, 1.0)
-    matrices: npt.NDArray[np.float64] = rows[:, :4] * signs[:, None]
+    sizes = np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes))
+    matrices = rows[:, :4].astype(np.float64)
+    matrices[sizes < 0] *= -1
     return matrices
 
 

@@ -15,6 +15,7 @@ from docserver.ocr.pdf.words.text_cells import (
     CELL,
     MIN_LETTER_HEIGHT,
     MIN_RUN,
+    black_and_white,
     count_white,
     edges_of,
     runs_of,
@@ -44,7 +45,12 @@ MAX_LARGE_GAP = 0.5
 """Widest gap between two letters of such a word, as a share of their height. Radio buttons are further apart."""
 
 MAX_STRAIGHT_SHARE = 0.7
-"""Longest straight edge of a word in large letters, as a share of its width. Boxes and tables have longer ones."""
+"""Longest straight edge of a word in large letters, as a share of its width. Frames around it, boxes and tables have
+longer ones."""
+
+MAX_DIVIDED = 0.45
+"""How far from the middle of a frame a line from top to bottom divides it, as a share of its width. Its own sides are
+further away."""
 
 MAX_SHORT_WORDS = 50
 """Most places that are examined for short words. A page with more is a drawing with symbols."""
@@ -75,21 +81,22 @@ def large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Iter
     loose = ImageChops.subtract(cells, runs_of(cells, MIN_RUN))
     if count_white(loose) < MIN_LARGE_CELLS:
         return
-    edges = edges_of(drawn, 0, 1)
+    horizontal, vertical = edges_of(drawn, 0, 1), edges_of(drawn, 1, 0)
     for box in itertools.islice(components(thickened(np.asarray(cells) > 0)), MAX_SHORT_WORDS):
-        x, y = box[0] * CELL, box[1] * CELL
-        ink = edges.crop((x, y, box[2] * CELL, box[3] * CELL)).getbbox()
-        if not ink or not _are_crossing_strokes(cells.crop(box), loose.crop(box)):
+        if not _are_crossing_strokes(cells.crop(box), loose.crop(box)):
             continue
-        rect = x + ink[0], y + ink[1], x + ink[2], y + ink[3]
-        width, height = rect[2] - rect[0], rect[3] - rect[1]
+        x, y, right, bottom = (side * CELL for side in box)
+        letters = _without_frame(horizontal.crop((x, y, right, bottom)), vertical.crop((x, y, right, bottom)))
+        ink = letters.getbbox()
+        if not ink:
+            continue
+        width, height = ink[2] - ink[0], ink[3] - ink[1]
         if (
             height <= MAX_LARGE_HEIGHT
             and width >= MIN_LARGE_SLENDERNESS * height
-            and _longest_edge(edges.crop(rect)) <= MAX_STRAIGHT_SHARE * width
-            and _widest_gap(edges.crop(rect)) <= MAX_LARGE_GAP * height
+            and _widest_gap(letters.crop(ink)) <= MAX_LARGE_GAP * height
         ):
-            yield rect[0] * scale, rect[1] * scale, rect[2] * scale, rect[3] * scale
+            yield (x + ink[0]) * scale, (y + ink[1]) * scale, (x + ink[2]) * scale, (y + ink[3]) * scale
 
 
 def _are_crossing_strokes(cells: Image.Image, loose: Image.Image) -> bool:
@@ -100,10 +107,19 @@ def _are_crossing_strokes(cells: Image.Image, loose: Image.Image) -> bool:
     return is_dense and 2 * count_white(loose) >= count
 
 
-def _longest_edge(edges: Image.Image) -> int:
-    """The number of pixels of the longest straight edge from left to right."""
-    rows = (edges.crop((0, y, edges.width, y + 1)).tobytes() for y in range(edges.height))
-    return max(len(run) for row in rows for run in row.split(b"\0"))
+def _without_frame(horizontal: Image.Image, vertical: Image.Image) -> Image.Image:
+    """The horizontal edges of a word without those of a frame around it; none if the frame is divided as a table is."""
+    across, down = np.asarray(horizontal) > 0, np.asarray(vertical) > 0
+    columns, rows = np.flatnonzero(across.any(axis=0)), np.flatnonzero(across.any(axis=1))
+    if not rows.size:
+        return horizontal
+    is_frame = across.sum(axis=1) > MAX_STRAIGHT_SHARE * (np.ptp(columns) + 1)
+    if not is_frame.any():
+        return horizontal
+    sides = np.flatnonzero(down.sum(axis=0) > MAX_STRAIGHT_SHARE * (np.ptp(rows) + 1))
+    middle = (columns[0] + columns[-1]) / 2
+    is_divided = (abs(sides - middle) < MAX_DIVIDED * (np.ptp(columns) + 1)).any()
+    return black_and_white(across & ~is_frame[:, None] & (not is_divided))
 
 
 def _widest_gap(edges: Image.Image) -> int:
