@@ -119,7 +119,7 @@ async def _narrow(cur: Cursor, narrowed: Filter) -> list[int] | None:
 
 
 class _Candidates:
-    """The pages that have all words of a query, best first. Words with one wrong letter are looked up last: that takes
+    """The pages that have all words of a query, best first. Words with a wrong letter are looked up last: that takes
     most of the time of a search, and pages that have them come after all others.
     """
 

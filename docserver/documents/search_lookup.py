@@ -20,7 +20,7 @@ MAX_PLACES = 500
 
 PRESUMED = 100
 """If no more pages than this can have all words, their texts are read: that takes less time than to look up further
-words with one wrong letter.
+words with a wrong letter.
 """
 
 
@@ -41,7 +41,7 @@ async def find(cur: Cursor, query: Query, segments: Sequence[Segment], *, fuzzy:
 async def find_neighbours(
     cur: Cursor, query: Query, found: dict[Word, Found], segments: Sequence[Segment], *, only: int | None
 ) -> bool:
-    """Add the pages of the words with one wrong letter, rarest words first. `only` is the set of the pages that may be
+    """Add the pages of the words with a wrong letter, rarest words first. `only` is the set of the pages that may be
     found; None if any page may.
 
     True if few pages can have all words: then they are added for the words that were not looked up, and their texts
@@ -60,7 +60,7 @@ async def find_neighbours(
 
 
 def _rarest_first(query: Query, found: dict[Word, Found], only: int | None) -> tuple[list[Word], int]:
-    """The words that are looked for with one wrong letter, and the set of the pages that have all others."""
+    """The words that are looked for with a wrong letter, and the set of the pages that have all others."""
     pages = -1 if only is None else only
     for word in query.words:
         if not word.has_neighbours:
@@ -70,7 +70,7 @@ def _rarest_first(query: Query, found: dict[Word, Found], only: int | None) -> t
 
 
 async def _add_neighbours(cur: Cursor, word: Word, found: Found, segments: Sequence[Segment]) -> None:
-    """Add the pages of one word with one wrong letter."""
+    """Add the pages of one word with a wrong letter."""
     with_keys = [segment.id for segment in segments if segment.has_keys]
     small = [segment.id for segment in segments if not segment.has_keys]
     rows = _unique(await _in(cur, list(lookup.neighbour_ranges(word)), with_keys))

@@ -10,6 +10,10 @@ from docserver.search.tokens import is_unspaced
 MIN_EDITED = 5
 """Fewest letters of a word that is also found with one wrong letter. Shorter words have too many others beside them."""
 
+MIN_EDITED_TWICE = 8
+"""Fewest letters of a key of which two may be exchanged, if both are in the same half: then the other half finds it. Of
+the words of eight letters in English texts, a third has another word beside it that differs so."""
+
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]")
 """Accents of European scripts, and the vowel marks that Hebrew and Arabic are mostly written without. Marks of other
 scripts, such as Thai vowels, make other words."""
@@ -41,7 +45,7 @@ class Likeness(IntEnum):
     """How much a word of a page is like a word of the query. The value is its points in the score."""
 
     EDITED = 2
-    """It differs in one letter that is wrong, missing or added, and perhaps in letters that are often misread."""
+    """It differs in one letter that is wrong, missing or added, or in two, and perhaps in letters often misread."""
     MISREAD = 3
     """It differs only in letters that are often misread."""
     FOLDED = 6
@@ -81,7 +85,7 @@ def keyed_like(letter: str) -> str:
 
 
 def is_edited(surface: str) -> bool:
-    """True if a search also takes this word with one wrong letter."""
+    """True if a search also takes this word with a wrong letter."""
     return len(surface) >= MIN_EDITED and surface.isalpha() and not is_unspaced(surface)
 
 
@@ -93,7 +97,7 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
         return Likeness.FOLDED
     if not fuzzy:
         return None
-    if key(word) != key(surface) and not (is_edited(word) and is_one_edit(key(word), key(surface))):
+    if key(word) != key(surface) and not (is_edited(word) and are_neighbours(key(word), key(surface))):
         return None
     return _misread_likeness(word, surface)
 
@@ -108,7 +112,7 @@ def _misread_likeness(word: str, surface: str) -> Likeness | None:
     name, other = name.translate(_MISREAD_AS_LATIN), other.translate(_MISREAD_AS_LATIN)
     if name == other:
         return Likeness.MISREAD
-    is_near = is_edited(word) and is_one_edit(name.replace("ss", "s"), other.replace("ss", "s"))
+    is_near = is_edited(word) and are_neighbours(name.replace("ss", "s"), other.replace("ss", "s"))
     return Likeness.EDITED if is_near else None
 
 
@@ -122,8 +126,19 @@ def _misread_key(surface: str) -> str:
     return folded[:-1].replace("f", "s") + folded[-1:]
 
 
-def is_one_edit(one: str, other: str) -> bool:
-    """True if one letter is exchanged, left out or added, or none."""
+def are_neighbours(one: str, other: str) -> bool:
+    """True if a letter is exchanged, left out or added, or none; or if two are exchanged in one half of a long word."""
+    return _is_one_edit(one, other) or _are_two_exchanged(one, other)
+
+
+def _are_two_exchanged(one: str, other: str) -> bool:
+    half = len(one) // 2
+    if not len(one) == len(other) >= MIN_EDITED_TWICE or not (one[:half] == other[:half] or one[half:] == other[half:]):
+        return False
+    return sum(map(str.__ne__, one, other)) == 2
+
+
+def _is_one_edit(one: str, other: str) -> bool:
     if abs(len(one) - len(other)) > 1:
         return False
     at = 0
@@ -133,15 +148,28 @@ def is_one_edit(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=1000)
-def one_edit(begins: str, rest: str) -> re.Pattern[str]:
-    """Matches lines that are these two parts, with one letter of the second one exchanged, left out or added."""
-    return re.compile(f"\n{re.escape(begins)}{_edited(rest)}(?=\n)")
+def edited_rest(begins: str, rest: str) -> re.Pattern[str]:
+    """Matches lines that are these two halves of a key, or a neighbour that differs in the second one."""
+    twice = f"|{_exchanged(rest, 2)}" if len(begins + rest) >= MIN_EDITED_TWICE else ""
+    return re.compile(f"\n{re.escape(begins)}(?:{_edited(rest)}{twice})(?=\n)")
 
 
 @lru_cache(maxsize=1000)
-def any_edit(begins: str, rest: str) -> re.Pattern[str]:
-    """As `one_edit`, with one letter of any of the parts, which end before a tab."""
-    return re.compile(f"\n{_edited(begins + rest)}(?=\t)")
+def edited(begins: str, rest: str) -> re.Pattern[str]:
+    """Matches lines that begin with a key of these two halves, or with any neighbour, before a tab."""
+    twice = ""
+    if len(begins + rest) >= MIN_EDITED_TWICE:
+        either = f"{re.escape(begins)}{_exchanged(rest, 2)}|{_exchanged(begins, 2)}{re.escape(rest)}"
+        # Most lines have another length, and are ruled out at once.
+        twice = f"|(?=.{{{len(begins + rest)}}}\t)(?:{either})"
+    return re.compile(f"\n(?:{_edited(begins + rest)}{twice})(?=\t)")
+
+
+def _exchanged(text: str, most: int) -> str:
+    """A text of which so many letters may be exchanged."""
+    if not text or not most:
+        return re.escape(text)
+    return f"(?:{re.escape(text[0])}{_exchanged(text[1:], most)}|.{_exchanged(text[1:], most - 1)})"
 
 
 def _edited(text: str) -> str:

@@ -132,7 +132,7 @@ class _Like(dict[str, bool]):
         return is_like
 
     def _may_be(self, name: str) -> bool:
-        """False if a token with this key is not like the word: if one letter is wrong, one half is right."""
+        """False if a token with this key is not like the word: one half of a misread word is right."""
         return name.startswith(self._first) or (self._second != "" and name.endswith(self._second))
 
 

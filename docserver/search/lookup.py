@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from docserver.search.chunks import TAB, Entries, Kind
-from docserver.search.folding import Likeness, any_edit, key, likeness, one_edit
+from docserver.search.folding import Likeness, edited, edited_rest, key, likeness
 from docserver.search.numbers import Pages
 from docserver.search.query import Word
 
@@ -56,7 +56,7 @@ def words_range(word: Word) -> Range:
 
 
 def neighbour_ranges(word: Word) -> Iterator[Range]:
-    """Where the keys are that are the same as that of a word but for one letter: in its first or in its second half."""
+    """Where the keys are that are the same as that of a word but for its first or its second half, which differs."""
     name = key(word.surface)
     half = len(name) // 2
     for length in (len(name) - 1, len(name), len(name) + 1):
@@ -87,8 +87,8 @@ def add_neighbours(found: Found, word: Word, rows: Iterable[tuple[int, int, byte
     name = key(word.surface)
     half = len(name) // 2
     patterns = {
-        Kind.KEYS: one_edit(name[:half], name[half:]),
-        Kind.REVERSED_KEYS: one_edit(name[half:][::-1], name[:half][::-1]),
+        Kind.KEYS: edited_rest(name[:half], name[half:]),
+        Kind.REVERSED_KEYS: edited_rest(name[half:][::-1], name[:half][::-1]),
     }
     pages = found.pages(Likeness.EDITED)
     frequent: dict[str, set[int]] = {}
@@ -114,7 +114,7 @@ def add_all_neighbours(found: Found, word: Word, rows: Iterable[bytes]) -> None:
     """Add the neighbours of a word in rows that are all rows of words of segments."""
     name = key(word.surface)
     half = len(name) // 2
-    pattern = any_edit(name[:half], name[half:])
+    pattern = edited(name[:half], name[half:])
     for row in map(Entries, rows):
         _add_edited(found, word, row.like(pattern))
 

@@ -31,7 +31,7 @@ class Word:
 
     @property
     def has_neighbours(self) -> bool:
-        """True if it is also found with one wrong letter."""
+        """True if it is also found with a wrong letter."""
         return not self.is_prefix and is_edited(self.surface)
 
     def begins(self, surface: str) -> bool:

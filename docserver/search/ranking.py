@@ -12,7 +12,7 @@ OFTEN = 1
 
 
 def most_with_neighbour(query: Query) -> int:
-    """The most points of a page that has a word only with one wrong letter; -1 if no word is looked for like that."""
+    """The most points of a page that has a word only with a wrong letter; -1 if no word is looked for like that."""
     if not any(word.has_neighbours for word in query.words):
         return -1
     return (len(query.words) - 1) * (Likeness.EXACT + OFTEN) + Likeness.EDITED

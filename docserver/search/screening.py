@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from docserver.search.folding import is_edited, is_one_edit, key, keyed_like, plain, plain_text
+from docserver.search.folding import are_neighbours, is_edited, key, keyed_like, plain, plain_text
 from docserver.search.query import Phrase, Word
 from docserver.search.tokens import INVISIBLE, MAX_LETTERS, are_simple, has_unspaced, with_whole_words
 
@@ -50,11 +50,11 @@ class _LikeWord(dict[str, bool]):
             letters = [keyed_like(letter) for letter in self._key]
             half = len(letters) // 2
             first, second = "".join(letters[:half]), "".join(letters[half:])
-            # If one letter is wrong, one half is right.
+            # One half of a misread word is right.
             self.pattern = rf"{first}\w*|\w*{second}" if is_edited(word.surface) else first + second
 
     def __missing__(self, token: str) -> bool:
-        self[token] = may_be = self._key is None or is_one_edit(self._key, key(token))
+        self[token] = may_be = self._key is None or are_neighbours(self._key, key(token))
         return may_be
 
 

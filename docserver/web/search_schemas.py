@@ -52,8 +52,8 @@ class SearchQuery(DocumentFilter):
     fuzzy = fields.Boolean(
         load_default=True,
         metadata={
-            "description": "True: also find words that were misread: letters that look alike, or one wrong letter in "
-            "words of five letters or more.",
+            "description": "True: also find words that were misread: letters that look alike, one wrong letter in "
+            "words of five letters or more, or two in one half of a word of eight letters or more.",
             "examples": [True],
         },
     )

@@ -87,6 +87,8 @@ async def test_what_is_most_like_the_query_comes_first(client: Client, resources
         ("Rechnung", "Rechnang"),
         ("книга", "кнйга"),
         ("Ελλάδα", "Ελλάζα"),
+        ("προσφορά", "προσφαρώ"),
+        ("доставка", "ндставка"),
     ],
 )
 async def test_misread_words_are_found_unless_the_search_is_exact(
@@ -98,19 +100,39 @@ async def test_misread_words_are_found_unless_the_search_is_exact(
     assert await snippets(client, query) == [text]
 
 
+@pytest.mark.parametrize(
+    ("query", "texts", "others"),
+    [
+        (
+            "invoice",
+            ["invoice", "involce", "invocie", "lnvoice imvoice", "imvoice", "invoicee", "voice", "nvoice"],
+            {"invocie", "voice"},
+        ),
+        (
+            "delivery",
+            ["delivery", "delixexy", "xelixery", "xxlivery", "delivexi", "belivery", "deliverxx", "d livery xelivexx"],
+            {"xelixery", "deliverxx", "d livery xelivexx"},
+        ),
+    ],
+)
 async def test_misread_words_are_found_in_segments_of_all_sizes(
-    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    resources: Resources,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    texts: list[str],
+    others: set[str],
 ) -> None:
     monkeypatch.setattr(segments, "KEYS_FROM", 2)
     monkeypatch.setattr(search_merging, "TOGETHER", 2)
-    texts = ["invoice", "involce", "invocie", "lnvoice imvoice", "imvoice", "invoicee", "voice", "nvoice"]
     for text in texts:
         await add_document(db, text)
         by = await index(resources)
         while await search_merging.merge(by.writing(), search_merging.SMALL):
             pass
-        found = await snippets(client, "invoice")
-        assert sorted(found) == sorted(set(texts[: texts.index(text) + 1]) - {"invocie", "voice"})
+        found = await snippets(client, query)
+        assert sorted(found) == sorted(set(texts[: texts.index(text) + 1]) - others)
     async with db.session() as cur:
         assert [segment.has_keys for segment in await search_segments.live(cur, TENANT, generation=1)] == [True]
 

@@ -8,7 +8,7 @@ import pytest
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.search import chunks, folding, hits, numbers, query, segments, tokens
 from docserver.search.chunks import Entries, Kind, Packer
-from docserver.search.folding import Likeness, any_edit, likeness, one_edit, plain
+from docserver.search.folding import Likeness, edited, edited_rest, likeness, plain
 from docserver.search.query import InvalidQuery
 from docserver.search.scores import Points
 
@@ -75,6 +75,15 @@ def test_case_accents_and_forms_of_letters_are_folded(written: str, folded: str)
         ("hous", "haus", None),
         ("house", "hauss", None),
         ("invoice", "involve", None),
+        ("delivery", "delixexy", Likeness.EDITED),
+        ("delivery", "xxlivery", Likeness.EDITED),
+        ("delivery", "xelivexy", None),
+        ("delivery", "deloxxry", None),
+        ("delivery", "deliveyr", Likeness.EDITED),
+        ("delivery", "delixr", None),
+        ("contract", "compact", None),
+        ("договоры", "догогары", Likeness.EDITED),
+        ("12345678", "12345699", None),
         ("12345", "12346", None),
         ("self", "sels", None),
         ("東京", "東亰", None),
@@ -227,10 +236,10 @@ def test_rows_of_keys_find_what_differs_in_one_letter_of_the_second_part() -> No
     packer = Packer(Kind.KEYS, chunks.COMPRESSION)
     (row,) = (*packer.add(names, [listed([page]) for page in range(len(names))]), *packer.end())
 
-    found = {name: names[numbers.pages_of(some)[0]] for name, some in Entries(row.data).like(one_edit("ab", "cd"))}
+    found = {name: names[numbers.pages_of(some)[0]] for name, some in Entries(row.data).like(edited_rest("ab", "cd"))}
 
     assert found == {name: name for name in ("abcd", "abce", "abc", "abdd", "abcde", "abed")}
-    assert list(Entries(row.data).like(one_edit("x", "yz"))) == []
+    assert list(Entries(row.data).like(edited_rest("x", "yz"))) == []
 
 
 def test_keys_have_the_pages_of_their_words_unless_these_are_many() -> None:
@@ -246,18 +255,19 @@ def test_keys_have_the_pages_of_their_words_unless_these_are_many() -> None:
     assert rows[Kind.REVERSED_KEYS] == {name[::-1]: some for name, some in rows[Kind.KEYS].items()}
 
 
-@pytest.mark.parametrize("number", range(5))
-def test_one_edit_is_one_letter_exchanged_left_out_or_added(number: int) -> None:
+@pytest.mark.parametrize("length", [range(2, 5), range(7, 10)])
+@pytest.mark.parametrize("number", range(3))
+def test_patterns_match_the_neighbours_of_a_key(number: int, length: range) -> None:
     choose = random.Random(number)
-    words = ["".join(choose.choices("ab.", k=choose.randint(2, 4))) for _ in range(60)]
+    words = ["".join(choose.choices("ab.", k=choose.choice(length))) for _ in range(60 * length.start)]
 
     for word in words:
         half = len(word) // 2
-        near = {other for other in words if folding.is_one_edit(word, other)}
+        near = {other for other in words if folding.are_neighbours(word, other)}
         lines = "".join(f"\n{other}" for other in words) + "\n"
-        forwards = {found[1:] for found in one_edit(word[:half], word[half:]).findall(lines)}
-        backwards = {found[1:] for found in one_edit(word[half:][::-1], word[:half][::-1]).findall(lines[::-1])}
-        anywhere = any_edit(word[:half], word[half:]).findall(lines.replace("\n", "\t\n"))
+        forwards = {found[1:] for found in edited_rest(word[:half], word[half:]).findall(lines)}
+        backwards = {found[1:] for found in edited_rest(word[half:][::-1], word[:half][::-1]).findall(lines[::-1])}
+        anywhere = edited(word[:half], word[half:]).findall(lines.replace("\n", "\t\n"))
         assert {found[1:] for found in anywhere} == near
         assert forwards | {found[::-1] for found in backwards} == near
 
