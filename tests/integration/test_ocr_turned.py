@@ -1,11 +1,13 @@
 """Pages that lie askew, on their side or upside down are read like upright ones, by both ways to call Tesseract."""
 
+import random
+import textwrap
 from collections import Counter
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
-from bench import camera
+from bench import camera, texts
 from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
 from docserver.reading_options import Rotate
 from tests.support.engines import both_bindings
@@ -31,6 +33,23 @@ def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits)
     }[degrees]
     assert x0 < middle[0] < x1
     assert y0 < middle[1] < y1
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_full_page_of_letters_is_read_once_however_it_lies(
+    degrees: int, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = watch(monkeypatch)
+    page = Image.new("L", (1500, 2100), 245)
+    # In this font, an I is an l.
+    prose = " ".join(texts.prose(random.Random(7), words=200)).replace("I", "E")
+    text = "\n".join(textwrap.wrap(prose, 70))
+    ImageDraw.Draw(page).text((120, 100), text, fill=25, font=ImageFont.load_default(size=34), spacing=34)
+
+    reading = read(page.rotate(degrees, expand=True), limits)
+
+    assert reading.text.split() == text.split()
+    assert (len(shown), reading.rotation) == (1, degrees)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

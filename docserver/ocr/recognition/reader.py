@@ -17,6 +17,7 @@ from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
+from docserver.ocr.image.upside_down import is_upside_down
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -99,6 +100,8 @@ class PageReader:
         """Degrees → a few lines of that page."""
         self._mirrored_samples: dict[tuple[int, Callable[[Image], Image]], PageImage] = {}
         """Degrees and kind of mirror image → a few lines of it."""
+        self._order: tuple[int, ...] = ()
+        """The turns to try for the page, in degrees clockwise, the likeliest first."""
         self._lone: dict[str, LoneWords] = {}
         """Model or models → what they read of the spots of an otherwise empty page."""
 
@@ -199,7 +202,14 @@ class PageReader:
         if self._spots:
             # A few letters do not show the direction of lines: a lone `l` looks like a line on its side.
             return (0, *(degrees for degrees in directions(self._page, analysis) if degrees))
-        return directions(self._page, analysis)
+        if not self._order:
+            likeliest, opposite, *others = directions(self._page, analysis)
+            # To read a page upside down first would take as long as to read it.
+            swap = not is_snippet(self._page.original_size) and is_upside_down(
+                self._level_page(likeliest, analysis).image
+            )
+            self._order = (opposite, likeliest, *others) if swap else (likeliest, opposite, *others)
+        return self._order
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
