@@ -180,6 +180,18 @@ def test_a_layer_with_the_stamp_of_a_scan_lacks_most() -> None:
     assert whole_layer(pdf(both(scan(PROSE), lines(["Exhibit 12, page 3"], top=30)))).lacks_most
 
 
+def test_text_is_kept_beside_a_picture_of_strokes() -> None:
+    draw = ImageDraw.Draw(strokes := Image.new("L", (600, 600), 255))
+    for x in range(-600, 600, 24):
+        draw.line((x, 0, x + 600, 600), fill=0, width=4)
+        draw.line((x, 600, x + 600, 0), fill=0, width=4)
+
+    kept = whole_layer(pdf(both(lines(PROSE), image(strokes, x=72, y=300, width=220, height=220))))
+
+    assert len(kept.words) == len(" ".join(PROSE).split())
+    assert not kept.lacks_most
+
+
 def test_text_that_a_scan_is_painted_over_is_rejected() -> None:
     assert refusal(pdf(both(lines(PROSE), scan(PROSE, y=600)))) == "no text"
 

@@ -162,6 +162,16 @@ def test_a_palette_of_sixteen_bits_is_decoded(tmp_path: Path) -> None:
     assert_shows(decoded(file.save(tmp_path / "a.tif")), np.stack([indices, indices, 0 * indices], axis=-1))
 
 
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_colours_of_eight_bits_in_a_palette_are_decoded(bits: int, tmp_path: Path) -> None:
+    indices = (grey() > 0.5).astype(np.uint64)
+    unused = [0] * (2**bits - 2)
+    colours = [0, 255, *unused, 0, 255, *unused, 0, 0, *unused]
+    file = one_strip(packed(indices, bits=bits, order="<"), {258: bits, 262: 3, 320: colours})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), np.stack([indices, indices, 0 * indices], axis=-1))
+
+
 def webp(pixels: Array) -> bytes:
     strip = io.BytesIO()
     Image.fromarray((pixels * 255).astype(np.uint8)).save(strip, "WEBP", lossless=True)

@@ -60,6 +60,9 @@ PHOTOMETRIC_NAMES: Mapping[int, str] = MappingProxyType(
     }
 )
 
+MAX_EIGHT_BITS = 255
+"""Largest number of 8 bits. Some programs write the colours of a palette with 8 bits instead of 16."""
+
 WHITE_IS_ZERO, PALETTE, CMYK, YCBCR, CIELAB = 0, 3, 5, 6, 8
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
@@ -155,6 +158,8 @@ class Layout:
         ordinary = self.bits == 8 if self.channels > 1 else self.bits in (1, 2, 4, 8)
         if ordinary and self.compression not in PICTURE_CODECS:
             simple = self.sample_format == UNSIGNED and not self.planar and len(self.extra) == 0
+            # Pillow takes colours of 8 bits for black.
+            simple &= self.photometric != PALETTE or max(self.colours, default=0) > MAX_EIGHT_BITS
             if simple and self.channels == CHANNELS.get(self.photometric, self.channels):
                 return True
         return not self.has_plain_samples

@@ -35,8 +35,10 @@ MAX_UNMAPPED_SHARE = 0.5
 MAX_LETTER_GAP = 4.0
 """Widest space between letters that may be of one word, in points, where it is not known which letters they are."""
 
-FEW_LETTERS = 40
-"""A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
+FEW_LETTERS, MIN_SCAN_SHARE = 40, 0.4
+"""A page is read from its picture if what else looks like text takes up more room than its own text, and it has fewer
+letters than this, or that text is in scans: in pictures of at least this share of the page. What is in smaller pictures
+may be a drawing or a map, and is read beside own text with more letters."""
 
 
 def exact_and_unread(
@@ -81,14 +83,20 @@ def exact_and_unread(
     patches = patches_beside(words=places)
     if patches.area and (signs := symbols(objects.paths)):
         patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
-    text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
+    scans = [rect for rect in image_rects if _area(rect) >= MIN_SCAN_SHARE * to_pixels.width * to_pixels.height]
+    text_area = sum(_area(word.rect) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
     lacks_most = (
         len(drawn) == len(words)
         and patches.area > text_area
-        and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
+        and (letters < FEW_LETTERS or patches.within(scans).area > text_area)
     )
     return exact, patches if patches.area else None, lacks_most
+
+
+def _area(rect: Rect) -> float:
+    left, top, right, bottom = rect
+    return (right - left) * (bottom - top)
 
 
 def unread_turned(words: Sequence[OwnWord], *, whole: Image.Image, to_pixels: PointsToPixels) -> list[OwnWord]:
