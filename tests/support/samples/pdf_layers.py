@@ -144,9 +144,10 @@ def with_mapping(data: bytes, mapping: bytes, *, base_font: str = "") -> bytes:
     return rewritten(data, change)
 
 
-def cmap(pairs: Mapping[int, int]) -> bytes:
-    """A CMap (Adobe's technical note 5411): which code stands for which character."""
-    listed = "\n".join(f"<{code:02X}> <{meant:04X}>" for code, meant in pairs.items())
+def cmap(pairs: Mapping[int, int | str]) -> bytes:
+    """A CMap (Adobe's technical note 5411): which code stands for which character or characters."""
+    texts = {code: chr(meant) if isinstance(meant, int) else meant for code, meant in pairs.items()}
+    listed = "\n".join(f"<{code:02X}> <{text.encode('utf-16-be').hex()}>" for code, text in texts.items())
     return (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Made def /CMapType 2 def\n"
         "1 begincodespacerange <00> <FF> endcodespacerange\n"

@@ -55,8 +55,9 @@ class GlyphDrawing:
     def codes(
         self, font: Any, characters: Collection[str], *, first: int, end: int
     ) -> tuple[dict[str, list[int]], list[int]]:
-        """The codes from `first` to before `end` that the font maps to each of these characters or ligatures and to no
-        other, and those that it maps to spaces or to nothing; none if the codes of the font have unequal lengths.
+        """The codes from `first` to before `end` that the font maps to each of these characters and to no other, those
+        that it maps to several characters, and those that it maps to spaces or to nothing; none if the codes of the
+        font have unequal lengths.
         """
         text = self.text(font, range(first, end), size=1.0, pitch=CODE_PITCH)
         if text is None:
@@ -73,7 +74,7 @@ class GlyphDrawing:
             text_address = address_of(text_page)
             for place, char in printed.items():
                 # PDFium takes a code that the font does not map for the character of this number.
-                if char in characters and has_no_mapping(text_address, indexes[place]) != 1:
+                if (char in characters or len(char) > 1) and has_no_mapping(text_address, indexes[place]) != 1:
                     codes[char].append(first + place)
             pdfium.FPDFText_ClosePage(text_page)
         return codes, [first + place for place in range(end - first) if place not in printed]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from string import ascii_letters, digits
 
 import numpy as np
@@ -140,6 +140,7 @@ class Likeness:
     def __init__(self, glyphs: Pictures) -> None:
         """`glyphs` have ink."""
         models, features = _models(), _features(glyphs)
+        self._features = features
         squares, of_models = ((of**2).sum(axis=1) for of in (features, models.features))
         distances = squares[:, None] + of_models[None] - 2 * features @ models.features.T
         self._chars = models.chars
@@ -149,7 +150,7 @@ class Likeness:
 
     def is_doubtful(self, glyph: int, char: str) -> bool:
         """True if the glyph is more like some other character than this one."""
-        if char in LIGATURES:
+        if len(char) > 1:
             return False
         to_chars = self._distances[glyph][_are_compared(self._chars)]
         is_same = np.array([other in alike(char) for other in self._chars if other in COMPARED])
@@ -163,7 +164,17 @@ class Likeness:
             return self._is_rather(glyph, others, [char], MIN_OTHER_LIGATURE) or self._is_rather(
                 glyph, ascii_letters, [char], MIN_LETTER
             )
+        if len(char) > 1:
+            return self._shows_one_character(glyph, char)
         return char in _WITH_SHAPE and (self._shows_another(glyph, char) or self._is_another_of(glyph, char, clues))
+
+    def _shows_one_character(self, glyph: int, text: str) -> bool:
+        """True if a glyph that is said to be several characters looks like a single one, and not like these."""
+        distance = self._distance(glyph, _WITH_SHAPE - set(LIGATURES))
+        if distance > MAX_DISTANCE or not COMPARED.issuperset(text):
+            return False
+        to_text = float(np.square(_models_of(text) - self._features[glyph]).sum(axis=1).min())
+        return to_text > MIN_LIGATURE * distance
 
     def _shows_another(self, glyph: int, char: str) -> bool:
         looks, others = mixed_up(char)
@@ -241,6 +252,19 @@ def _models() -> _Models:
     order = np.argsort(chars, kind="stable")
     each, starts = np.unique(np.array(chars)[order], return_index=True)
     return _Models(tuple(each.tolist()), _features(np.concatenate(pictures)[order]), starts)
+
+
+@lru_cache(maxsize=100)
+def _models_of(text: str) -> Features:
+    """The features of several characters beside each other in each of PDFium's own fonts."""
+    pictures = []
+    with PdfDocument.new() as document, closing(GlyphDrawing(document)) as drawing:
+        for name in MODELS:
+            font = pdfium.FPDFText_LoadStandardFont(document, name.encode())
+            codes, _ = drawing.codes(font, set(text), first=0, end=ONE_BYTE)
+            pictures.append(drawing.word(font, [codes[char][0] for char in text]))
+            pdfium.FPDFFont_Close(font)
+    return _features(np.concatenate(pictures))
 
 
 def _features(glyphs: Pictures) -> Features:

@@ -6,6 +6,7 @@ document it is in.
 """
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -19,7 +20,7 @@ import numpy as np
 import pypdfium2.raw as pdfium
 
 from docserver.ocr.pdf.calls import font_of, object_at
-from docserver.ocr.pdf.glyphs.glyph_mixups import LIGATURES, OF_WIDTH
+from docserver.ocr.pdf.glyphs.glyph_mixups import OF_WIDTH
 from docserver.ocr.pdf.glyphs.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyphs.glyph_samples import Doubt, Font, Part, ReadWords, judge
 from docserver.ocr.pdf.glyphs.glyph_shapes import JUDGED, MIN_INK, TWINS, Clues, Likeness, alike, has_ink
@@ -217,9 +218,11 @@ class DocumentFonts:
         """The glyphs for these characters that have to be read."""
         new = chars - font.checked
         self._look_up(font, new)
-        new |= {ligature for ligature in LIGATURES if ligature in font.codes} - font.checked
+        several = {text for text in font.codes if len(text) > 1 and len(unicodedata.normalize("NFC", text)) > 1}
+        new |= several - font.checked
         font.checked |= new
-        coded = [(char, code) for char in sorted(new & JUDGED) for code in font.codes.get(char, ())][:MAX_CODES]
+        judged = new & (JUDGED | several)
+        coded = [(char, code) for char in sorted(judged) for code in font.codes.get(char, ())][:MAX_CODES]
         if not coded:
             return
         blank, font.blank = font.blank[:MAX_BLANK], []

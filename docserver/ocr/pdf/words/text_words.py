@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from ctypes import c_ushort
 from dataclasses import replace
+from string import ascii_letters
 
 import numpy as np
 import pypdfium2.raw as pdfium
@@ -102,9 +103,10 @@ class TextPage(TextCharacters):
         """The letters of each word, and the indexes of its first character and behind its last one."""
         spans = [match.span() for match in _WORD.finditer(text)]
         checked: list[int] = []
+        some_lack_mapping = self._some_lack_mapping(text)
         for first, end in spans:
-            # Unmapped letters have other codes than a word of ASCII letters, so that its first one tells.
-            checked += range(first, first + 1 if text[first:end].isalpha() else end)
+            # Most unmapped letters have other codes than a word of ASCII letters, so that its first one tells.
+            checked += range(first, first + 1 if text[first:end].isalpha() and not some_lack_mapping else end)
         unmapped = calls.without_mapping(self.text_address, self.places_of(checked))
         for first, end in spans:
             letters = text[first:end]
@@ -113,6 +115,17 @@ class TextPage(TextCharacters):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
                 yield letters, first, end
+
+    def _some_lack_mapping(self, text: str) -> bool:
+        """True if some ASCII letters have no mapping. Three of each are asked for: all of a page would take 2 ms."""
+        middle = len(text) // 2
+        places = {
+            place
+            for letter in ascii_letters
+            for place in (text.find(letter), text.find(letter, middle), text.rfind(letter))
+            if place >= 0
+        }
+        return bool(calls.without_mapping(self.text_address, self.places_of(sorted(places))))
 
     def _is_one(self, whole: PdfWord) -> bool:
         """True if the word is drawn as one. Within one text object, all letters are on one baseline. These checks save
