@@ -135,8 +135,9 @@ class Page(Schema):
     confidence = fields.Float(
         metadata={
             **PERCENT,
-            "description": "Mean of the words, weighted by their length; at most 99 if a part of a PDF page that "
-            "looks like text could not be read. Without words: 100 if nothing on the page may be letters, else 0.",
+            "description": "Mean of the words, weighted by their length, and lower by the share of letters that were "
+            "left unread; at most 99 if a part of a PDF page that looks like text could not be read. Without words: "
+            "100 if nothing on the page may be letters, else 0.",
         }
     )
     needs_review = fields.Boolean(

@@ -209,9 +209,17 @@ def test_a_text_of_which_nothing_is_sure_is_nonsense(recognised: Recognised, non
     assert is_nonsense(recognised) is nonsense
 
 
+def test_many_different_letters_that_are_sure_are_the_cells_of_a_table() -> None:
+    cells = [(digit, 90.0) for digit in "0123456789" * 3]
+
+    assert shows_text(read(*cells))
+    assert not shows_text(read(*cells, *[("SST", 10.0)] * 30))
+
+
 def test_text_shows_in_words_and_not_in_letters() -> None:
     assert shows_text(read(("Total", 90.0)))
     assert not shows_text(read(("T", 90.0), ("Total", 30.0)))
+    assert not shows_text(read(*[("i", 90.0)] * 30))
     assert not shows_text(NOTHING)
 
 

@@ -281,7 +281,8 @@ def _first_attempt(reader: PageReader, languages: str, limits: Limits) -> Attemp
 def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Reading:
     recognised = attempt.recognised
     found = picture_tables(attempt, picture)
-    confidence = EXACT if attempt.is_blank else recognised.confidence
+    confidence = EXACT if attempt.is_blank else recognised.confidence * (1 - attempt.unread_share)
+    is_whole = not (attempt.left_out or attempt.unread_share)
     return Reading(
         width=picture.image.width,
         height=picture.image.height,
@@ -294,7 +295,7 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
         second_engine=marks_of(word.engine is not EngineName.TESSERACT for word in words_of(found.blocks)),
         languages=attempt.languages,
         packed_elements=pack_elements(Elements(tables=found.tables)),
-        needs_review=attempt.left_out or confidence < review_below or not (recognised.text or attempt.is_blank),
+        needs_review=not is_whole or confidence < review_below or not (recognised.text or attempt.is_blank),
     )
 
 

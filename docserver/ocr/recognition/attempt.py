@@ -19,6 +19,8 @@ class Attempt:
     """True if something was read and left out, because it is nonsense or shows through from the other side."""
     is_blank: bool = False
     """True if nothing was read, and the page is bare: at most ruled, dark or grainy."""
+    unread_share: float = 0.0
+    """Share of the page's letters that look like letters and were not read; 0 if these are hardly any."""
 
     @property
     def weight(self) -> float:

@@ -25,6 +25,10 @@ MIN_SURE_SHARE, MIN_SURE_SHARE_IF_SHORT = 0.07, 0.3
 in all. Even a hardly legible receipt has a tenth of long ones. Patterns have up to a sixteenth, and a quarter in all.
 """
 
+MIN_SINGLE, MIN_DIFFERENT_SINGLE, MIN_SURE_SHARE_OF_SINGLE = 20, 6, 0.5
+"""Fewest sure words that are single letters or digits, as in the cells of tables, fewest different ones of them, and
+smallest share of a text's letters that are then in sure words. Patterns are read as one letter many times."""
+
 FEW_WORDS = 4
 """A text with at most this many words is kept, whatever its confidence: the picture may show just them."""
 
@@ -39,6 +43,7 @@ MAX_SIZE_RATIO = 1.4
 def shows_text(recognised: Recognised) -> bool:
     """True if Tesseract is sure of more of the text than it is of what it reads in patterns."""
     characters, sure, sure_of_long = 0, 0, 0
+    single: list[str] = []
     for word in words_of(recognised.blocks):
         characters += len(word.text)
         letters = sum(map(str.isalnum, word.text))
@@ -47,6 +52,11 @@ def shows_text(recognised: Recognised) -> bool:
         if word.confidence >= SURE_FROM and (letters >= MIN_LETTERS or is_ideographic):
             sure += len(word.text)
             sure_of_long += len(word.text) if is_long or is_ideographic else 0
+        elif word.confidence >= SURE_FROM and letters:
+            single.append(word.text)
+    may_be_cells = len(single) >= MIN_SINGLE and len(set(single)) >= MIN_DIFFERENT_SINGLE
+    if may_be_cells and sure + len(single) >= MIN_SURE_SHARE_OF_SINGLE * characters:
+        return True
     if not sure:
         return False
     enough_of_long = max(MIN_SURE_LETTERS_OF_LONG, MIN_SURE_SHARE * characters)

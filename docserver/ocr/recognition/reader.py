@@ -37,6 +37,7 @@ from docserver.ocr.recognition.second_reading import is_unsure, read_again
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
+from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, OTHER_LAYOUTS, with_unread
 from docserver.ocr.recognition.unread_accents import has_unread_accents
 
 REREAD_BETWEEN = 40.0, 92.0
@@ -152,7 +153,9 @@ class PageReader:
             page = scaled(page, MAX_SIDE_READ_AGAIN_PX / max(page.image.size))
         level = with_level_lines(page, self._analysis)
         # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
-        return attempt if level.warp else read_again(attempt, level, engine, all_lines=all_lines)
+        if level.warp:
+            return attempt
+        return with_unread(read_again(attempt, level, engine, all_lines=all_lines), self._page)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
@@ -261,8 +264,10 @@ class PageReader:
         if self._is_back(analysis, languages):
             return self._without_faint_ink(likeliest, analysis, languages)
         best = self._attempt(self._level_page(likeliest, analysis), analysis=analysis, languages=languages)
+        best = with_unread(best, self._page)
         for degrees, mode in others:
-            is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
+            is_whole = best.unread_share < MAX_SHARE_IF_UPRIGHT
+            is_upright = is_whole and is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
             with_lone = self._with_lone_words(best)
@@ -275,13 +280,27 @@ class PageReader:
                 break
             page = self._level_page(degrees, analysis)
             page = in_grey(page) if mode == "L" else page
-            another = self._attempt(page, analysis=analysis, languages=languages)
+            another = with_unread(self._attempt(page, analysis=analysis, languages=languages), self._page)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = best if better(with_lone, another) is with_lone else another
+        best = self._in_other_layouts(best, analysis)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best
         return self._without_faint_ink(best.rotation, analysis, languages)
+
+    def _in_other_layouts(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
+        """The attempt, or one in another layout that leaves less of the page unread."""
+        if not best.unread_share:
+            return best
+        page = self._enlarged(self._level_page(best.rotation, analysis))
+        for layout in OTHER_LAYOUTS[_layout(page, analysis)]:
+            if not best.unread_share or not self._tries.may_go_on():
+                break
+            another = with_unread(self._recognise(page, languages=best.languages, layout=layout), self._page)
+            is_more = another.unread_share < best.unread_share and another.weight > best.weight
+            best = another if is_more and another.rotation == best.rotation else best
+        return best
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
         """True if the page has faint letters, and a few lines of it already show that these show through."""

@@ -18,6 +18,7 @@ from docserver.ocr.recognition.tesseract import Recognised
 def is_unsure(attempt: Attempt) -> bool:
     """True if the second engine may read the page better."""
     is_unsure_text = attempt.recognised.confidence < SURE_FROM and not attempt.is_blank
+    is_unsure_text |= attempt.unread_share > 0
     # What shows through, or is nonsense to Tesseract, is left out with reason.
     return is_unsure_text and not attempt.left_out and all(map(reads, attempt.languages.split("+")))
 

@@ -1,0 +1,179 @@
+"""Child side: finds ink that looks like letters in places where no word was read. Recognises no text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from docserver.layout import Box
+from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.connected import connected
+from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, contrast
+
+MIN_CONTRAST_SHARE = 0.4
+"""Smallest contrast of ink, as a share of the median contrast of the words that were read. What shows through from the
+other side, and the grain of paper, have less."""
+
+MARGIN = 0.25
+"""Room around a word that may have ink of this word, as a multiple of its height."""
+
+MIN_HEIGHT_PX, MAX_HEIGHT_PX = 5, 60
+"""Height of the marks that may be letters, in the picture of about 1000 pixels a side."""
+
+MIN_WIDTH, MAX_WIDTH, MAX_WIDTH_ON_SIDE = 0.15, 12.0, 3.0
+"""Width of the marks that may be letters, or words whose letters touch, as a multiple of their height. The last value
+is for words on their side: the edge of a page falls into longer pieces."""
+
+MIN_PX, MAX_PX = 20, 100_000
+"""Fewest pixels of unread ink that may be letters, and most that are looked at: a page with more is a picture."""
+
+MAX_MARKS = 1500
+"""Most marks that are compared. If there are more, those at the top show enough."""
+
+PICTURE_SIDE, PICTURE_SIDE_PX, PICTURE_DENSITY = 4.0, 32, 0.1
+"""Shorter side of a picture, as a multiple of the height of words and in pixels, and smallest share of ink in it. What
+is inside of it counts as a part of it. A frame around letters has less ink."""
+
+MIN_OVERLAP = 0.6
+"""Smallest share of the height of the higher of two marks in a row that is beside the other one."""
+
+MAX_GAP, MAX_WIDE_GAP = 1.0, 20.0
+"""Widest gap between two letters of a word, and between two in cells of a row, as multiples of their height."""
+
+MAX_UNLIKE_PX, MAX_UNLIKE_INK, MIN_SIGNS = 1, 0.2, 3
+"""Largest differences between two equal signs, in pixels of their sides and as a share of their ink, and fewest signs
+on each side of one in a row of them."""
+
+MIN_SIZE, MAX_SIZE = 0.5, 1.6
+"""Height of a lone letter, as a multiple of the height of the words in its row."""
+
+EQUAL = 0.2
+"""Largest difference in the heights and the lower ends of letters in cells of a row, as a share of their height."""
+
+Boxes = NDArray[np.int64]
+
+
+def unread_letters(image: Image.Image, words: Sequence[Box]) -> int:
+    """How many marks look like letters in places where none of these words is. The picture has dark letters.
+
+    They are close to two others, as in a word; have the size and the line of another one in the same row, as in the
+    cells of a table; or stand in a row with a word. The first count in columns too: letters may lie on their side.
+    """
+    if not words:
+        return 0
+    step = reduction(image)
+    grey = image.convert("L")
+    contrasts = contrast(grey.reduce(step) if step > 1 else grey)
+    boxes = np.asarray(words, dtype=np.float64) / step
+    unread = _unread_ink(contrasts, boxes)
+    if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
+        return 0
+    marks = _marks(unread, float(np.median(_heights(boxes))))
+    across = _letters(marks, max_width=MAX_WIDTH)
+    upright = _are_in_words(across) | _are_in_cells(across) | _are_beside(across, boxes)
+    on_side = _are_in_words(_letters(marks[:, [1, 0, 3, 2, 4]], max_width=MAX_WIDTH_ON_SIDE))
+    return max(int(np.count_nonzero(upright)), int(np.count_nonzero(on_side)))
+
+
+def _heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The heights of words, also of those on their side."""
+    return np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+
+
+def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64]) -> Mask:
+    """The ink outside of words that is about as dark as theirs."""
+    ink = contrasts > INK_CONTRAST
+    of_words, elsewhere = np.zeros_like(ink), np.ones_like(ink)
+    for (left, top, right, bottom), height in zip(boxes, _heights(boxes), strict=True):
+        of_words[int(top) : int(bottom) + 1, int(left) : int(right) + 1] = True
+        room = max(1.0, MARGIN * height)
+        rows = slice(max(0, int(top - room)), int(bottom + room) + 1)
+        elsewhere[rows, max(0, int(left - room)) : int(right + room) + 1] = False
+    of_words &= ink
+    usual = float(np.median(contrasts[of_words])) if of_words.any() else 0.0
+    unread: Mask = (contrasts > max(INK_CONTRAST, MIN_CONTRAST_SHARE * usual)) & elsewhere
+    return unread
+
+
+def _marks(ink: Mask, height: float) -> Boxes:
+    """The box and the pixels of ink of each group of ink, without pictures and what is in them or at the edge. `height`
+    is that of words.
+    """
+    height_px, width_px = ink.shape
+    marks = connected(ink)
+    left, top, right, bottom = marks.T
+    inside = (left > 0) & (top > 0) & (right < width_px) & (bottom < height_px)
+    sides = np.minimum(right - left, bottom - top)
+    for x0, y0, x1, y1 in marks[sides > max(PICTURE_SIDE * height, PICTURE_SIDE_PX)]:
+        if ink[y0:y1, x0:x1].mean() >= PICTURE_DENSITY:
+            inside &= ~((left >= x0) & (top >= y0) & (right <= x1) & (bottom <= y1))
+    inside &= sides >= MIN_WIDTH * MIN_HEIGHT_PX
+    pixels = [np.count_nonzero(ink[y0:y1, x0:x1]) for x0, y0, x1, y1 in marks[inside]]
+    return np.column_stack([marks[inside], np.array(pixels, dtype=np.int64)])
+
+
+def _letters(marks: Boxes, *, max_width: float) -> Boxes:
+    """The marks that have the shape of a letter or of some that touch, without those in rows of equal signs."""
+    width, height = marks[:, 2] - marks[:, 0], marks[:, 3] - marks[:, 1]
+    is_high = (height >= MIN_HEIGHT_PX) & (height <= MAX_HEIGHT_PX)
+    letters = marks[is_high & (width >= MIN_WIDTH * height) & (width <= max_width * height)][:MAX_MARKS]
+    return letters[~_are_signs(letters)]
+
+
+def _are_signs(letters: Boxes) -> Mask:
+    """Which of them are in rows of one sign, such as `*****`: they are like those beside them, as are the next ones."""
+    close = _are_close(letters)
+    width, height, pixels = letters[:, 2] - letters[:, 0], letters[:, 3] - letters[:, 1], letters[:, 4]
+    unlike: Mask = np.abs(np.subtract.outer(pixels, pixels)) > MAX_UNLIKE_INK * np.maximum.outer(pixels, pixels)
+    for side in (width, height):
+        unlike |= np.abs(np.subtract.outer(side, side)) > MAX_UNLIKE_PX
+    unlike &= close
+    for _ in range(MIN_SIGNS):
+        # A letter that is like its neighbours may be a part of a word.
+        unlike |= close & unlike.any(axis=1)
+    signs: Mask = np.logical_and(close.any(axis=1), ~unlike.any(axis=1))
+    return signs
+
+
+def _are_in_words(letters: Boxes) -> Mask:
+    """Which letters are close to two others in their row, or to one that is."""
+    close = _are_close(letters)
+    is_middle = close.sum(axis=1) >= 2
+    are: Mask = is_middle | (close & is_middle).any(axis=1)
+    return are
+
+
+def _are_close(letters: Boxes) -> Mask:
+    """For each two of them, if they are as close as letters of a word."""
+    left, top, right, bottom, _ = letters.T
+    height = np.maximum.outer(bottom - top, bottom - top)
+    overlap = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    close: Mask = (overlap >= MIN_OVERLAP * height) & (gap <= MAX_GAP * height)
+    np.fill_diagonal(close, False)
+    return close
+
+
+def _are_in_cells(letters: Boxes) -> Mask:
+    """Which letters have the height and the lower end of another one in their row."""
+    left, top, right, bottom, _ = letters.T
+    height = np.maximum.outer(bottom - top, bottom - top)
+    equal = np.maximum(1, EQUAL * height)
+    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    alike = np.abs(np.subtract.outer(bottom - top, bottom - top)) <= equal
+    alike &= (np.abs(np.subtract.outer(bottom, bottom)) <= equal) & (gap <= MAX_WIDE_GAP * height)
+    np.fill_diagonal(alike, False)
+    are: Mask = alike.any(axis=1)
+    return are
+
+
+def _are_beside(letters: Boxes, words: NDArray[np.float64]) -> Mask:
+    """Which letters stand in a row with a word, and have about its height."""
+    _, top, _, bottom, _ = (side[:, np.newaxis] for side in letters.T)
+    _, word_top, _, word_bottom = words.T
+    height, word_height = bottom - top, word_bottom - word_top
+    overlap = np.minimum(bottom, word_bottom) - np.maximum(top, word_top)
+    in_row = (overlap >= MIN_OVERLAP * height) & (height >= MIN_SIZE * word_height) & (height <= MAX_SIZE * word_height)
+    are: Mask = in_row.any(axis=1)
+    return are

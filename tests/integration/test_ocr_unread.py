@@ -1,0 +1,67 @@
+"""Text that a page was not read for at first: single letters in cells, tables on their side, headings on their side."""
+
+import random
+from difflib import SequenceMatcher
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from docserver.ocr.limits import Limits
+from docserver.reading_options import EngineChoice
+from tests.support.recognition import read
+
+TITLE = "Summary of results by department"
+MONTHS = ("Item", "January", "February", "March")
+
+
+def table(rows: list[list[str]], *, cell: tuple[int, int], size: int = 22) -> Image.Image:
+    """A ruled table below a title."""
+    (width, height), margin = cell, 80
+    page = Image.new("L", (2 * margin + width * len(rows[0]), 3 * margin + height * len(rows)), 255)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=size)
+    draw.text((margin, margin), TITLE, font=ImageFont.load_default(size=24), fill=0)
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            left, top = margin + column * width, 2 * margin + row * height
+            draw.rectangle((left, top, left + width, top + height), outline=0, width=2)
+            draw.text((left + width / 2, top + height / 2), text, font=font, fill=0, anchor="mm")
+    return page
+
+
+@pytest.mark.parametrize("degrees", [90, 270])
+def test_a_table_of_amounts_on_its_side_is_read(degrees: int, limits: Limits) -> None:
+    random.seed(1)
+    amounts = [
+        [f"Row {row}", *(f"{random.randint(100, 9999)}.{random.randint(10, 99)}" for _ in "123")]
+        for row in range(1, 21)
+    ]
+    page = table([[*MONTHS], *amounts], cell=(320, 56), size=24)
+
+    reading = read(page.rotate(degrees, expand=True), limits, engine=EngineChoice.TESSERACT)
+
+    expected = " ".join([TITLE, *MONTHS, *(word for row in amounts for word in row)]).split()
+    assert reading.rotation == degrees
+    assert reading.text.split() == expected
+
+
+@pytest.mark.parametrize("cell", [(60, 60), (60, 140)])
+def test_single_digits_in_the_cells_of_a_table_are_read(cell: tuple[int, int], limits: Limits) -> None:
+    random.seed(1)
+    rows = [[random.choice("0123456789") for _ in range(12)] for _ in range(8)]
+
+    reading = read(table(rows, cell=cell, size=28), limits, engine=EngineChoice.TESSERACT)
+
+    # Digits of narrow cells are joined to words, and a few are misread.
+    expected = "".join([*TITLE.split(), *(digit for row in rows for digit in row)])
+    assert not reading.needs_review
+    assert SequenceMatcher(None, expected, "".join(reading.text.split()), autojunk=False).ratio() > 0.97
+
+
+def test_marks_in_a_check_list_are_read(limits: Limits) -> None:
+    random.seed(1)
+    rows = [[f"Feature {row}", *random.choices("xx-", k=6)] for row in range(16)]
+
+    reading = read(table(rows, cell=(190, 50)), limits, engine=EngineChoice.TESSERACT)
+
+    words = reading.text.split()
+    assert [words.count(mark) for mark in "x-"] == [sum(row.count(mark) for row in rows) for mark in "x-"]
