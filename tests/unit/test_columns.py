@@ -24,6 +24,39 @@ def test_columns_are_read_one_after_the_other_however_they_are_drawn() -> None:
     ]
 
 
+FORM = [
+    ("Name of the tenant", "Agatha Mary Christie of Torquay in Devon"),
+    ("Address of the house", "12 High Street in the old town of Norwich"),
+    ("Rent for each month", "four hundred and fifty pounds, due on the first"),
+    ("Date of the contract", "the fourteenth day of March in this year"),
+]
+
+
+def form(canvas: Canvas) -> None:
+    for number, (label, value) in enumerate(FORM):
+        canvas.drawString(72, 500 - 20 * number, label)
+        canvas.drawString(190, 500 - 20 * number, value)
+
+
+def test_long_labels_of_a_form_are_read_with_their_values() -> None:
+    text = layer(pdf(both(lines(PROSE), form))).text
+
+    assert list(filter(None, text.splitlines()))[len(PROSE) :] == [f"{label} {value}" for label, value in FORM]
+
+
+def test_a_ruled_table_of_long_texts_is_a_table() -> None:
+    def ruled(canvas: Canvas) -> None:
+        form(canvas)
+        for number in range(5):
+            canvas.line(66, 514 - 20 * number, 460, 514 - 20 * number)
+        for x in (66, 184, 460):
+            canvas.line(x, 434, x, 514)
+
+    (table,) = layer(pdf(ruled)).elements.tables or ()
+
+    assert [cell.text for cell in table.cells] == [text for row in FORM for text in row]
+
+
 def test_rows_of_a_table_are_read_across_though_drawn_by_column() -> None:
     rows = [("Apples", "12", "3.50"), ("Pears", "7", "4.20"), ("Walnuts", "30", "9.90"), ("Honey", "2", "6.00")]
 

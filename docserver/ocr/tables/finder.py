@@ -24,9 +24,11 @@ RULE_REACH = 3.0
 
 def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
     """The tables of a page, from top to bottom. No two have a word in common."""
-    if not page.segments:
+    # Without rules, lines of prose are in no table.
+    some = page.segments or (page.of_prose() if rules.horizontal else [])
+    if not some:
         return []
-    size = median(segment.size for segment in page.segments)
+    size = median(segment.size for segment in some)
     rules = joined(rules, size=size)
     is_ruled = len(rules.horizontal) > 1
     segments = [*page.segments, *page.of_prose()] if is_ruled else page.segments

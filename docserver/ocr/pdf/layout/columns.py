@@ -36,6 +36,9 @@ MIN_BESIDE_SHARE = 0.5
 """Smallest share of a column's lines that have a line of the other one beside them. With fewer in both, one is
 above the other."""
 
+MIN_ENTRIES = 3
+"""Fewest labels of a form, each of which begins with a capital or a digit. So few lines of prose do by chance."""
+
 MAX_GUTTERS = 50
 """Most gutters that are tried in one region. A table has fewer."""
 
@@ -96,9 +99,10 @@ def are_drawn_apart(left: list[Segment], right: list[Segment]) -> bool:
 
 
 def _are_columns(left: list[Segment], right: list[Segment]) -> bool:
-    if _is_prose(left) and _is_prose(right):
-        return True
     aligned = _share_beside(left, right, within=MAX_BASELINE_OFFSET)
+    if _is_prose(left) and _is_prose(right):
+        are_rows = aligned >= MIN_ALIGNED_SHARE and _are_entries(left) and not are_drawn_apart(left, right)
+        return not are_rows
     if not (are_high([*left, *right]) and are_drawn_apart(left, right)):
         return aligned < MIN_ALIGNED_SHARE_OF_ROWS
     return aligned < MIN_ALIGNED_SHARE or (_is_prose_or_rows(left) and _is_prose_or_rows(right))
@@ -119,6 +123,12 @@ def _is_prose_or_rows(segments: list[Segment]) -> bool:
 
 def _is_prose(segments: list[Segment]) -> bool:
     return len(segments) > 1 and median(segment.letters for segment in segments) >= MIN_PROSE_LETTERS
+
+
+def _are_entries(segments: list[Segment]) -> bool:
+    """True if no segment goes on with the sentence of the one above it, as the labels of a form do not."""
+    firsts = [next(filter(str.isalnum, segment.words[0].text), "") for segment in segments]
+    return len(firsts) >= MIN_ENTRIES and all(first.isupper() or first.isdigit() for first in firsts)
 
 
 def _share_beside(left: list[Segment], right: list[Segment], *, within: float) -> float:
