@@ -80,3 +80,23 @@ def test_a_word_right_beside_one_too_small_to_be_read_is_whole(size: float, scal
         canvas.drawText(text)
 
     assert layer(pdf(both(lines(PROSE), beside))).text.splitlines()[-1] == "Balance 458.24"
+
+
+@pytest.mark.parametrize("is_last", [False, True], ids=["drawn first", "drawn last"])
+@pytest.mark.parametrize(("letter", "size", "count"), [("O", 34, 2), ("I", 52, 3)])
+def test_a_letter_over_several_lines_is_read_before_the_first_of_them(
+    letter: str, size: int, count: int, *, is_last: bool
+) -> None:
+    def capital(canvas: Canvas) -> None:
+        canvas.setFont("Times-Roman", size)
+        canvas.drawString(72, 400, letter)
+        canvas.setFont("Times-Roman", 11)
+
+    beside = lines(PROSE[:count], x=76 + stringWidth(letter, FONT, size), top=400 + 14 * (count - 1))
+    below = lines(PROSE[count:], top=386)
+    draws = [beside, below]
+    draws.insert(len(draws) if is_last else 0, capital)
+
+    text = layer(pdf(both(*draws))).text
+
+    assert list(filter(None, text.splitlines())) == [f"{letter} {PROSE[0]}", *PROSE[1:]]

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 from docserver.ocr.pdf.layout.columns import split_at_gutter
+from docserver.ocr.pdf.layout.drop_caps import with_drop_caps_in_line
 from docserver.ocr.pdf.layout.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Segment, segments_of
 from docserver.ocr.pdf.layout.margins import split_at_notes
 from docserver.ocr.pdf.layout.page_parts import bands_of, drawn_parts, gutter_parts, table_parts
@@ -36,7 +37,7 @@ OrderedBlock = list[OrderedParagraph]
 
 def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
     """Return the words in reading order. The argument has them in the order in which they are drawn."""
-    segments = with_raised_words(list(segments_of(words)))
+    segments = with_raised_words(list(segments_of(with_drop_caps_in_line(words))))
     right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
     if len(segments) > MAX_SEGMENTS:
         return [_paragraphs(_lines(segments, right_to_left=right_to_left))]
