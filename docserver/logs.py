@@ -2,12 +2,13 @@
 to.
 """
 
+import asyncio
 import logging
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
 from types import MappingProxyType, TracebackType
@@ -73,18 +74,39 @@ def log_request(log: logging.Logger, facts: Mapping[str, Any]) -> None:
 class _LineHandler(logging.StreamHandler[TextIO]):
     """Writes lines, also those of which there is no record."""
 
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[bytes] = []
+        """Lines that are not written yet."""
+
     def write(self, fields: Mapping[str, Any]) -> None:
-        """Write a line with these fields, all of types that JSON has."""
-        line = orjson.dumps(fields).decode()
-        self.acquire()
-        try:
-            self.stream.write(f"{line}\n")
-            self.stream.flush()
-        except (OSError, ValueError):
-            # As for all other lines: nobody may read the log, and the service goes on.
-            self.handleError(logging.makeLogRecord(fields))
-        finally:
-            self.release()
+        """Write a line with these fields, all of types that JSON has; lines of one turn of the event loop together."""
+        self._lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self._write_lines)
+            except RuntimeError:
+                self._write_lines()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write_lines()
+        super().emit(record)
+
+    def close(self) -> None:
+        self._write_lines()
+        super().close()
+
+    def _write_lines(self) -> None:
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+            if not lines:
+                return
+            try:
+                self.stream.write(b"".join(lines).decode())
+                self.stream.flush()
+            except (OSError, ValueError):
+                # As for all other lines: nobody may read the log, and the service goes on.
+                self.handleError(logging.makeLogRecord(orjson.loads(lines[0])))
 
 
 class JsonFormatter(OrjsonFormatter):

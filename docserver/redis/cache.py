@@ -131,7 +131,7 @@ class Cache:
             return None
         fresh_s = FINAL_FRESH_S if job.status.final else FRESH_S
         fresh = int(left_ms) > self._ttl_ms - fresh_s * 1000
-        if (job_id, tenant) in self._unsent:
+        if self._unsent and (job_id, tenant) in self._unsent:
             unsent = self._unsent[job_id, tenant]
             if unsent is None:
                 return None

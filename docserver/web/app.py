@@ -13,6 +13,7 @@ from docserver.tenants.authentication import Authentication
 from docserver.tenants.connections import ConnectionQuotas
 from docserver.web import cors, documentation, scraping
 from docserver.web.callers import AUTHENTICATION
+from docserver.web.deadlines import Deadlines
 from docserver.web.handlers import (
     administration,
     batches,
@@ -31,7 +32,7 @@ from docserver.web.handlers import (
     webhooks,
 )
 from docserver.web.idempotency import answer_once
-from docserver.web.keys import CONNECTIONS, RESOURCES
+from docserver.web.keys import CONNECTIONS, DEADLINES, RESOURCES
 from docserver.web.middleware import admit, deadline, errors_as_problems
 from docserver.web.refusals import REFUSALS, Refusals
 from docserver.web.traces import traced
@@ -61,6 +62,7 @@ def make_app(resources: Resources) -> web.Application:
     app[REFUSALS] = Refusals()
     app[AUTHENTICATION] = Authentication(resources)
     app[CONNECTIONS] = ConnectionQuotas(resources)
+    app[DEADLINES] = Deadlines()
     app.cleanup_ctx.append(_connection_quotas)
     app[system.READINESS] = system.Readiness(resources)
     app[scraping.SCRAPER] = scraping.Scraper(resources)
@@ -85,11 +87,12 @@ def make_app(resources: Resources) -> web.Application:
     router.add_delete(DOCUMENT, documents.delete_document, name="delete")
     router.add_get(f"{DOCUMENT}/file", documents.get_file, name="file")
     router.add_post(f"{DOCUMENT}/jobs", jobs.create_job, name="create-job")
+    # Patterns are tried in this order, so what is asked for most often comes first.
     router.add_get(JOB, jobs.get_job, name="job")
+    router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get(f"{JOB}/events", events.get_events, name="events")
     router.add_post(f"{JOB}/cancel", jobs.cancel_job, name="cancel")
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
-    router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get(f"{JOB}/pages/{{number:\\d+}}", results.get_page, name="page")
     router.add_get(f"{JOB}/pages/{{number:\\d+}}/image", page_images.get_page_image, name="page-image")
     _add_administration(router)

@@ -5,6 +5,7 @@ from aiohttp import web
 from docserver.caller import Caller
 from docserver.resources import Resources
 from docserver.tenants.connections import ConnectionQuotas
+from docserver.web.deadlines import Deadline, Deadlines
 
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 CONNECTIONS: web.AppKey[ConnectionQuotas] = web.AppKey("connections", ConnectionQuotas)
@@ -14,5 +15,5 @@ TRACE_IDS = "trace_ids"
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 WAITS = "waits"
 """The key of a flag: True if a request waits for the end of a job."""
-DEADLINE = "deadline"
-"""The key of a request's `asyncio.Timeout`; see `handlers.common.extend_deadline`."""
+DEADLINES: web.AppKey[Deadlines] = web.AppKey("deadlines", Deadlines)
+DEADLINE: web.RequestKey[Deadline] = web.RequestKey("deadline", Deadline)

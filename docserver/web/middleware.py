@@ -31,7 +31,7 @@ from docserver.setting_types import Rate
 from docserver.settings import Settings
 from docserver.web import callers, cors, problems
 from docserver.web.clients import client_of
-from docserver.web.keys import CALLER, CONNECTIONS, DEADLINE, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
+from docserver.web.keys import CALLER, CONNECTIONS, DEADLINE, DEADLINES, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
 from docserver.web.refusals import REFUSALS
 
 log = logging.getLogger("docserver.api")
@@ -96,13 +96,13 @@ async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse
     """Limit the time of a request, and read its body unless it is an upload. Handlers that wait extend the limit."""
     settings = request.app[RESOURCES].settings
     try:
-        async with asyncio.timeout(settings.request_timeout_s) as timeout:
-            request[DEADLINE] = timeout
+        with request.app[DEADLINES].limit(settings.request_timeout_s) as limit:
+            request[DEADLINE] = limit
             if request.body_exists and request.match_info.route.name not in UPLOADS:
                 await _read_body(request)
             return await handler(request)
     except TimeoutError as error:
-        if not timeout.expired():
+        if not limit.is_over:
             raise
         log.warning("request took too long")
         raise Unavailable("This takes too long at the moment; try again soon.") from error

@@ -69,6 +69,23 @@ async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
     assert [len(commands) for commands in sent] == [100]
 
 
+async def test_each_command_of_a_pipeline_gets_its_own_reply_however_they_arrive(resources: Resources) -> None:
+    texts = [letter * size for letter, size in zip("abcdef", (300_000, 1, 0, 300_000, 2, 100_000), strict=True)]
+    wrong = Key(b"text")
+    await resources.redis.command("SET", wrong, "no number")
+
+    *replies, refused, after = await asyncio.gather(
+        *(resources.redis.command("ECHO", text) for text in texts),
+        resources.redis.command("INCR", wrong),
+        resources.redis.command("ECHO", "after"),
+        return_exceptions=True,
+    )
+
+    assert replies == [text.encode() for text in texts]
+    assert isinstance(refused, RedisUnavailable)
+    assert after == b"after"
+
+
 async def test_a_connection_that_was_reset_is_an_outage_for_its_commands_alone(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,6 +269,48 @@ def test_the_line_of_a_request_is_as_of_any_other_call(monkeypatch: pytest.Monke
     assert orjson.loads(by_itself)["time"] == "1970-01-02T00:00:00.750000Z"
 
 
+class Counting(io.StringIO):
+    """Counts how often something is written."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+@pytest.mark.usefixtures("untouched")
+async def test_lines_of_requests_that_end_together_are_written_together_and_before_later_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = Counting()
+    monkeypatch.setattr(sys, "stdout", written)
+    log = logging.getLogger("docserver.api")
+    logs.set_up("INFO")
+
+    for number in range(10):
+        logs.log_request(log, {"number": number})
+    await asyncio.sleep(0)
+    assert written.writes == 1
+    logs.log_request(log, {"number": 10})
+    log.info("later")
+
+    lines = [orjson.loads(line) for line in written.getvalue().splitlines()]
+    assert [line.get("number", line["message"]) for line in lines] == [*range(11), "later"]
+
+
+@pytest.mark.usefixtures("untouched")
+async def test_a_line_of_a_request_is_written_also_if_the_process_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    logs.set_up("INFO")
+
+    logs.log_request(logging.getLogger("docserver.api"), {"status": 200})
+    logging.shutdown()
+
+    assert orjson.loads(written.getvalue())["status"] == 200
+
+
 @pytest.mark.usefixtures("untouched")
 def test_a_request_is_not_logged_below_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()

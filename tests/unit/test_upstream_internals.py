@@ -21,6 +21,7 @@ from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
 from py3langid import langid
 from pytesseract.pytesseract import run_tesseract
 from pythonjsonlogger.orjson import OrjsonFormatter
+from redis._parsers.hiredis import _AsyncHiredisParser
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from tests.support.upstream import (
@@ -218,6 +219,17 @@ INTERNALS = [
             has_parameters(AbstractConnection.send_packed_command, "command", "check_health")
             and inspect.iscoroutinefunction(AbstractConnection.read_response)
             and has_parameters(AbstractConnection.disconnect, "nowait")
+        ),
+    ),
+    Internal(
+        "redis",
+        "AbstractConnection._parser with _reader, handle_push_response and NOT_ENOUGH_DATA of redis._parsers.hiredis",
+        "redis/node.py",
+        "Read each reply by AbstractConnection.read_response, at the cost of a twentieth of a cached read.",
+        lambda: (
+            has_source(_AsyncHiredisParser.read_response, "self._reader.gets()", "response is NOT_ENOUGH_DATA")
+            and has_parameters(_AsyncHiredisParser.handle_push_response, "response")
+            and has_source(AbstractConnection._read_response_from_parser, "self._parser.read_response(")
         ),
     ),
     Internal(

@@ -22,9 +22,10 @@ from docserver.formats.result_writer import ResultWriter
 from docserver.room import UNLIMITED
 from docserver.settings import Settings
 from docserver.web import documentation, middleware, problems
+from docserver.web.deadlines import Deadlines
 from docserver.web.downloads import LowestSpeed, pieces
 from docserver.web.handlers import common
-from docserver.web.keys import RESOURCES
+from docserver.web.keys import DEADLINES, RESOURCES
 from docserver.web.listener import Listener
 from docserver.web.request_schemas import RetryOptions
 from tests.support.pages import JOB
@@ -34,6 +35,7 @@ def request(path: str = "/", **headers: str) -> web.Request:
     app = web.Application()
     resources: Any = Mock(settings=SimpleNamespace(request_timeout_s=60, body_timeout_s=60))
     app[RESOURCES] = resources
+    app[DEADLINES] = Deadlines()
     return make_mocked_request(
         "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}, app=app
     )

@@ -53,8 +53,7 @@ def preferences(request: web.Request) -> str:
 
 def extend_deadline(request: web.Request, more_s: float) -> None:
     """Let a request take `more_s` longer; with `math.inf`, as long as the client stays connected."""
-    timeout = request[DEADLINE]
-    timeout.reschedule((timeout.when() or 0.0) + more_s)
+    request[DEADLINE].extend(more_s)
 
 
 def json_response(

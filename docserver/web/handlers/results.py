@@ -227,7 +227,7 @@ async def _link(request: web.Request, result: StoredResult, form: Format, header
 def _filename(request: web.Request, form: Format) -> str:
     """What a client calls the result if it is saved: the job, and the page of a single one."""
     page = f"-{request.match_info['number']}" if "number" in request.match_info else ""
-    return f"{path_id(request, 'job_id')}{page}.{form.extension}"
+    return f"{request.match_info['job_id'].lower()}{page}.{form.extension}"
 
 
 async def _content(request: web.Request, body: SharedFile | StoredResult) -> OpenFile:
