@@ -43,7 +43,10 @@ def _shown_at(part: Part, place: int, char: str, text_page: TextPage, drawing: G
     proportion = math.log((right - left) / (top - bottom))
     known = _proportions(part.font, char, drawing)
     nearest, other, *_ = sorted(codes, key=lambda code: abs(known[code] - proportion))
-    return wrong.get(nearest, "") if abs(known[nearest] - known[other]) >= MIN_DIFFERENCE else either
+    differ = abs(known[nearest] - known[other]) >= MIN_DIFFERENCE
+    # Glyphs are drawn small, so their proportions are not exact.
+    is_clear = 2 * abs(known[nearest] - proportion) <= abs(known[other] - proportion)
+    return wrong.get(nearest, "") if differ and is_clear else either
 
 
 def _proportions(font: Font, char: str, drawing: GlyphDrawing) -> dict[int, float]:
