@@ -3,9 +3,8 @@
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -52,8 +51,8 @@ _put_job = Script.load("put_job")
 _put_result = Script.load("put_result")
 
 
-@dataclass(frozen=True, slots=True)
-class CachedJob:
+# Each read makes one or two of these, and tuples are made in a fifth of the time of dataclasses.
+class CachedJob(NamedTuple):
     """A job as clients get it."""
 
     version: int
@@ -80,11 +79,10 @@ class CachedJob:
         return self._with(queue_position=position)
 
     def _with(self, **changes: Any) -> "CachedJob":
-        return replace(self, body=orjson.dumps({**orjson.loads(self.body), **changes}))
+        return self._replace(body=orjson.dumps({**orjson.loads(self.body), **changes}))
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(NamedTuple):
     """A cached job, and one of its results if that was requested."""
 
     job: CachedJob

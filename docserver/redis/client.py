@@ -129,7 +129,11 @@ class Redis:
         self, commands: Sequence[Sequence[Key | str | bytes | float]], script: Script | None = None
     ) -> list[Reply]:
         words = [self._words(command) for command in commands]
-        key = next((whole for word, whole in zip(commands[0], words[0], strict=True) if isinstance(word, Key)), None)
+        key = None
+        for word, whole in zip(commands[0], words[0], strict=True):
+            if isinstance(word, Key):
+                key = whole
+                break
         address = self.topology.primary(key)
         node = (self._nodes.get(address) if address else None) or await self._node(key)
         replies = await node.call(words, script)

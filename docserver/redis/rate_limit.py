@@ -3,7 +3,7 @@
 import math
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from docserver.errors import RedisUnavailable
 from docserver.redis.client import Key, Redis
@@ -17,8 +17,8 @@ gets a full bucket again."""
 _token_bucket = Script.load("token_bucket")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+# A tuple, because each request makes one: a dataclass takes five times as long.
+class Verdict(NamedTuple):
     """The decision whether a request is allowed, and the state of the bucket."""
 
     allowed: bool

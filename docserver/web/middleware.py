@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from docserver import metrics
+from docserver import metrics, tracing
 from docserver.caller import Caller
 from docserver.errors import (
     BadRequest,
@@ -81,6 +81,8 @@ def identify(request: web.BaseRequest) -> str:
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else new_id_text()
     request[REQUEST_ID] = request_id
+    # To look for a value that a request does not have takes several times as long as to set one.
+    request[WAITS] = False
     return request_id
 
 
@@ -223,7 +225,7 @@ class AccessLogger(AbstractAccessLogger):
         log_request(
             log,
             {
-                **request.get(TRACE_IDS, {}),
+                **(request.get(TRACE_IDS, {}) if tracing.is_on() else {}),
                 "request_id": request.get(REQUEST_ID, ""),
                 "method": request.method,
                 "route": route.canonical if route else None,

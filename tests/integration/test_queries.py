@@ -60,7 +60,7 @@ async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_
 
 async def test_a_result_is_of_the_present_attempt_also_where_an_earlier_one_is_believed(resources: Resources) -> None:
     job_id = await make_completed(resources, "one")
-    earlier = replace(CachedJob.of(await found(resources.db, job_id)), version=1)
+    earlier = CachedJob.of(await found(resources.db, job_id))._replace(version=1)
     await resources.cache.put_job(earlier, job_id=job_id, tenant=DEFAULT_TENANT)
     assert await queries.job(resources, job_id, tenant=DEFAULT_TENANT) == earlier
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from aiohttp import web
@@ -34,6 +34,8 @@ from docserver.web.openapi import operation
 DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """With these headers a browser treats a result only as its Content-Type says, and runs no script that a document may
 have put into it."""
+
+_VERSIONED = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
 
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
@@ -154,22 +156,26 @@ def _coding(request: web.Request) -> compression.Coding | None:
     return compression.negotiate(",".join(request.headers.getall("Accept-Encoding", ())))
 
 
+@cache
+def _headers_of(media_type: str) -> Mapping[str, str]:
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    return {**DOCUMENT_HEADERS, "Content-Type": media_type + charset}
+
+
 async def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
-    headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
+    headers = {"ETag": result.etag, **_VERSIONED}
     body = result.body
     if body is None:
         if (coding := _coding(request)) and not not_modified(request, result.etag):
             headers["ETag"] = coding.etag(result.etag)
         return web.Response(status=304, headers=headers)
-    charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
-    headers |= {
-        **DOCUMENT_HEADERS,
-        "Content-Type": form.media_type + charset,
-        # With the policy above, browsers would not show a PDF.
-        "Content-Disposition": f'{"attachment" if form in PDFS else "inline"}; filename="{_filename(request, form)}"',
-    }
+    headers |= _headers_of(form.media_type)
+    is_pdf = form in PDFS
+    # With the policy above, browsers would not show a PDF.
+    disposition = "attachment" if is_pdf else "inline"
+    headers["Content-Disposition"] = f'{disposition}; filename="{_filename(request, form)}"'
     size = len(body) if isinstance(body, bytes) else body.size
-    coding = _coding(request) if form not in PDFS and size >= compression.LEAST_BYTES else None
+    coding = _coding(request) if not is_pdf and size >= compression.LEAST_BYTES else None
     if not isinstance(body, bytes):
         return await _file_response(request, result, form, headers=headers, coding=coding)
     if coding:
