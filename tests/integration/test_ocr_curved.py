@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
 from docserver.layout import words_of
-from docserver.ocr.image.analysis import reduction
 from docserver.ocr.image.curved_lines import curved_lines
+from docserver.ocr.image.overview import overview
 from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
 from tests.support.recognition import WORDS, read
 
@@ -79,7 +79,7 @@ def test_curves_are_followed(row: int) -> None:
     ImageDraw.Draw(rule := Image.new("L", SIZE, 255)).line((0, row, SIZE[0], row), fill=0, width=3)
     heights = np.asarray(camera.curled(rule)).argmin(axis=0)
 
-    lines = curved_lines(camera.curled(clean), reduction=reduction(clean))
+    lines = curved_lines(overview(camera.curled(clean)))
 
     assert lines is not None
     for column in (140, 300, 900, 1100):
@@ -91,7 +91,7 @@ def test_lines_of_a_flat_page_are_not_curved(degrees: float) -> None:
     clean, _ = page()
     flat = clean.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=250)
 
-    assert curved_lines(flat, reduction=reduction(flat)) is None
+    assert curved_lines(overview(flat)) is None
 
 
 def test_columns_whose_lines_are_at_different_heights_are_not_curved() -> None:
@@ -101,7 +101,7 @@ def test_columns_whose_lines_are_at_different_heights_are_not_curved() -> None:
         draw.text((80, 120 + 50 * row), line, fill=25, font=font)
         draw.text((660, 145 + 50 * row), line, fill=25, font=font)
 
-    assert curved_lines(picture, reduction=reduction(picture)) is None
+    assert curved_lines(overview(picture)) is None
 
 
 @pytest.mark.parametrize(("size", "pitch", "left"), [(28, 45, 40), (36, 50, 30)])
@@ -111,4 +111,4 @@ def test_a_few_large_words_are_not_curved(size: int, pitch: int, left: int) -> N
     draw.text((left, 50), "The room is closed today", fill=0, font=font)
     draw.text((left, 50 + pitch), "Please ring the bell 4711", fill=0, font=font)
 
-    assert curved_lines(picture, reduction=reduction(picture)) is None
+    assert curved_lines(overview(picture)) is None

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.overview import overview
 from docserver.ocr.image.spots import few_spots
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.reader import PageReader
@@ -182,12 +183,12 @@ def test_on_a_page_with_a_few_words_only_the_other_spots_are_read() -> None:
     ],
 )
 def test_a_page_without_a_few_small_spots_is_searched_for_none(draw: Callable[[], Image.Image]) -> None:
-    assert few_spots(draw()) == []
+    assert few_spots(overview(draw())) == []
 
 
 def test_a_spot_includes_the_dashes_beside_it() -> None:
     left_dash, right_dash, speck = (282, 410, 289, 412), (325, 410, 332, 412), (500, 410, 507, 412)
-    ((left, top, right, bottom),) = few_spots(sheet(LETTER, left_dash, right_dash, speck))
+    ((left, top, right, bottom),) = few_spots(overview(sheet(LETTER, left_dash, right_dash, speck)))
     assert left <= 282
     assert 332 <= right < 400
     assert (top, bottom) == (LETTER[1], LETTER[3])

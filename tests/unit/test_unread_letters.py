@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from docserver.layout import Box
+from docserver.ocr.image.overview import overview
 from docserver.ocr.image.unread_letters import unread_letters
 
 WORDS = ["harbour", "market", "garden", "winter", "bridge", "journey", "captain", "evening", "village", "letter"]
@@ -26,8 +27,12 @@ def page(*, unread: str = "", fill: int = 20, on_side: bool = False) -> tuple[Im
     return image, boxes
 
 
+def unread(image: Image.Image, words: list[Box]) -> int:
+    return unread_letters(overview(image), words)
+
+
 def test_nothing_is_unread_where_each_word_was_read() -> None:
-    assert unread_letters(*page()) == 0
+    assert unread(*page()) == 0
 
 
 @pytest.mark.parametrize("on_side", [False, True])
@@ -35,7 +40,7 @@ def test_nothing_is_unread_where_each_word_was_read() -> None:
 def test_letters_that_were_not_read_are_counted(text: str, on_side: bool) -> None:
     letters = len(text.replace(" ", ""))
 
-    found = unread_letters(*page(unread=text, on_side=on_side))
+    found = unread(*page(unread=text, on_side=on_side))
 
     assert letters - 2 <= found <= letters or (on_side and " " in text)
 
@@ -47,16 +52,16 @@ def test_marks_in_cells_that_are_far_apart_are_counted() -> None:
         for column in range(4):
             draw.text((330 + 150 * column, 790 + 40 * row), "x", fill=20, font=font)
 
-    assert unread_letters(image, boxes) == 16
+    assert unread(image, boxes) == 16
 
 
 @pytest.mark.parametrize("signs", ["*" * 40, "=" * 30, "- " * 30, "." * 60])
 def test_rows_of_one_sign_are_not_letters(signs: str) -> None:
-    assert unread_letters(*page(unread=signs)) == 0
+    assert unread(*page(unread=signs)) == 0
 
 
 def test_what_is_much_paler_than_the_words_is_not_counted() -> None:
-    assert unread_letters(*page(unread="Northampton", fill=190)) == 0
+    assert unread(*page(unread="Northampton", fill=190)) == 0
 
 
 def test_a_picture_is_not_counted() -> None:
@@ -64,4 +69,4 @@ def test_a_picture_is_not_counted() -> None:
     noise = np.random.default_rng(1).normal(128, 60, (300, 400)).clip(0, 255).astype(np.uint8)
     image.paste(Image.fromarray(noise).reduce(4).resize((400, 300)), (400, 500))
 
-    assert unread_letters(image, boxes) < 6
+    assert unread(image, boxes) < 6

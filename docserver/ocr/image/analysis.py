@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageStat
 
 from docserver.ocr.image.noise import speck_density
+from docserver.ocr.image.overview import Overview, overview, reduction
 from docserver.ocr.image.ruling import ruled_lines_in
 from docserver.ocr.image.runs import runs_in_rows
 from docserver.ocr.image.shades import (
@@ -17,7 +18,6 @@ from docserver.ocr.image.shades import (
     Contrasts,
     Mask,
     Numbers,
-    contrast,
     has_ink,
     is_on_dark_backing,
     paper,
@@ -27,10 +27,6 @@ from docserver.ocr.image.shape import is_snippet
 
 Places = NDArray[np.int64]
 Points = tuple[Places, Places]
-
-ANALYSED_SIDE_PX = 1000
-"""Longer side of the reduced picture in which most is measured. Lines of text can still be distinguished at this size,
-and the analysis takes a hundredth of a second."""
 
 LIGHT_LETTERS_BELOW = 170
 """Median grey level of a picture. A picture whose median is not below this has no light letters on dark paper. It is
@@ -128,16 +124,15 @@ class PageAnalysis:
         return self.rules > FORM_ABOVE
 
 
-def analyse(image: Image.Image) -> PageAnalysis | None:
-    """Measure a picture of mode 1, L or RGB; None if it is blank."""
-    grey = image if image.mode == "L" else image.convert("L")
-    small = grey.reduce(reduction(image))
-    contrasts = contrast(small)
+def analyse(image: Image.Image, seen: Overview | None = None) -> PageAnalysis | None:
+    """Measure a picture of mode 1, L or RGB, of which there may be an overview; None if it is blank."""
+    seen = seen or overview(image)
+    grey, small, contrasts = seen.grey, seen.small, seen.contrasts
     light_on_dark = _is_light_on_dark(small, contrasts)
     if light_on_dark:
         grey, small, contrasts = ImageOps.invert(grey), ImageOps.invert(small), -contrasts
     ink = contrasts > INK_CONTRAST
-    if not has_ink(small):
+    if not has_ink(small, contrasts):
         return None
     points = _points(ink)
     sharpness = _sharpness(*points, ANGLES)
@@ -160,18 +155,13 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
     )
 
 
-def skew_and_clarity(image: Image.Image) -> tuple[float, float]:
+def skew_and_clarity(seen: Overview) -> tuple[float, float]:
     """The skew and the clarity of the lines in a picture with dark letters. Both are 0 if it has no ink."""
-    points = _points(contrast(image.convert("L").reduce(reduction(image))) > INK_CONTRAST)
+    points = _points(seen.contrasts > INK_CONTRAST)
     if not points[0].size:
         return 0.0, 0.0
     sharpness = _sharpness(*points, ANGLES)
     return _skew(points, sharpness), _clarity(sharpness)
-
-
-def reduction(image: Image.Image) -> int:
-    """The factor by which a picture is reduced before it is measured."""
-    return max(1, round(max(image.size) / ANALYSED_SIDE_PX))
 
 
 def count_specks(grey: Image.Image) -> float:

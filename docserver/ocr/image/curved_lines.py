@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.ruling import runs_along
 from docserver.ocr.image.runs import runs_of
-from docserver.ocr.image.shades import INK_CONTRAST, Mask, Numbers, contrast
+from docserver.ocr.image.shades import INK_CONTRAST, Mask, Numbers
 from docserver.ocr.image.smooth_surface import Surface, fitted
 
 STRIPS = 64
@@ -87,12 +87,9 @@ class CurvedLines:
         return float(np.interp(column, self.columns, at_columns))
 
 
-def curved_lines(image: Image.Image, *, reduction: int) -> CurvedLines | None:
-    """The curves of the lines in a picture with dark letters; None if they are straight and parallel, or too few.
-
-    `reduction` is the factor by which the picture is reduced before its lines are followed.
-    """
-    ink = contrast(image.convert("L").reduce(reduction)) > INK_CONTRAST
+def curved_lines(seen: Overview) -> CurvedLines | None:
+    """The curves of the lines in a picture with dark letters; None if they are straight and parallel, or too few."""
+    ink = seen.contrasts > INK_CONTRAST
     ink &= ~(runs_along(ink, axis=1, length=MAX_LETTER_PX + 1) | runs_along(ink, axis=0, length=MAX_STROKE_PX + 1))
     fold = _fold(ink)
     pages = [(0, ink)] if fold is None else [(0, ink[:, :fold]), (fold, ink[:, fold:])]
@@ -105,7 +102,7 @@ def curved_lines(image: Image.Image, *, reduction: int) -> CurvedLines | None:
         across, of_page = curves or (np.array([0.0, width]), np.array([rows, rows]))
         columns.append(left + across)
         heights.append(of_page)
-    return _on_page(np.concatenate(columns), rows, np.vstack(heights), height=ink.shape[0], scale=reduction)
+    return _on_page(np.concatenate(columns), rows, np.vstack(heights), height=ink.shape[0], scale=seen.step)
 
 
 def _fold(ink: Mask) -> int | None:

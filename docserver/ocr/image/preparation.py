@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks, reduction
+from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
+from docserver.ocr.image.overview import reduction
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.shades import INK_CONTRAST, evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
@@ -89,11 +90,11 @@ class Preparation(NamedTuple):
 def prepare(picture: Picture) -> Preparation:
     """Prepare a page for OCR."""
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
-    analysis = analyse(page.image)
+    analysis = analyse(page.image, page.overview)
     if analysis is not None and _has_askew_rules(page, analysis):
         # In even light, because the new corners get a single colour, beside which a shadow would look like ink.
         page = straightened(_lit(page, analysis), analysis.skew)
-        analysis = analyse(page.image)
+        analysis = analyse(page.image, page.overview)
     if analysis is None:
         return Preparation(page, None, is_bare=True)
     lit = _lit(page, analysis)
@@ -135,17 +136,17 @@ def may_be_blurred(page: PageImage, analysis: PageAnalysis) -> bool:
 
 def in_grey(page: PageImage) -> PageImage:
     """The page without its colours."""
-    return replace(page, image=page.image.convert("L"))
+    return page if page.image.mode == "L" else replace(page, image=page.image.convert("L"))
 
 
 def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
     """True if a cleaned page still shows something that may be letters. `rules` are its removed ruled lines."""
-    small = page.image.convert("L").reduce(reduction(page.image))
+    small, contrasts = page.overview.small, page.overview.contrasts
     if is_snippet(page.original_size):
         # It may show a single dot.
-        return has_ink(small)
+        return has_ink(small, contrasts)
     if rules is None:
-        return may_show_letters(ink_of(small), joined=True)
+        return may_show_letters(ink_of(small, contrasts), joined=True)
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
     ink = ink_beside_lines(small, np.asarray(rules) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
@@ -153,8 +154,7 @@ def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
 
 def _marks_px(page: PageImage, rules: Image.Image) -> int:
     """Pixels of ink on a cleaned page beside its removed ruled lines."""
-    small = page.image.convert("L").reduce(reduction(page.image))
-    return int(ink_of(small, removed=np.asarray(rules) > 0, least=INK_CONTRAST).sum())
+    return int(ink_of(page.overview.small, removed=np.asarray(rules) > 0, least=INK_CONTRAST).sum())
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:
@@ -189,7 +189,8 @@ def _cleaned(page: PageImage, analysis: PageAnalysis, rules: Image.Image | None)
             return replace(page, image=without_specks(without_ruled_lines(grey)))
         page = replace(page, image=without_specks(grey))
     if page.image.mode == "L":
-        page = replace(page, image=without_grain(page.image))
+        smooth = without_grain(page.image)
+        page = page if smooth is page.image else replace(page, image=smooth)
     if is_snippet(page.original_size) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
     return page if rules is None else replace(page, image=without_ruled_lines(page.image.convert("L")))

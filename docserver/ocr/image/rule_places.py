@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import Rect
-from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.overview import reduction
 from docserver.ocr.image.ruling import horizontal_and_vertical, on_light_paper
 from docserver.ocr.image.runs import runs_in_rows
 from docserver.ocr.image.shades import INK_CONTRAST, Mask, contrast

@@ -107,7 +107,8 @@ def _windows(mask: Mask, combined: np.ufunc, *, axis: int, length: int) -> Mask:
     span = 1
     while span < length:
         step = min(span, length - span)
-        before, after = np.split(mask, [mask.shape[axis] - step], axis)[0], np.split(mask, [step], axis)[1]
+        count = mask.shape[axis] - step
+        before, after = (mask[:count], mask[step:]) if axis == 0 else (mask[:, :count], mask[:, step:])
         mask = combined(before, after)
         span += step
     return mask

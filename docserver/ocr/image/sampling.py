@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.overview import reduction
 from docserver.ocr.image.shades import INK_CONTRAST, contrast
 
 SAMPLE_INK_PX = 4000

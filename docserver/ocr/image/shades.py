@@ -105,9 +105,9 @@ def contrast(grey: Image.Image) -> Contrasts:
     return darker
 
 
-def has_ink(small: Image.Image) -> bool:
+def has_ink(small: Image.Image, contrasts: Contrasts | None = None) -> bool:
     """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise."""
-    return int(ink_of(small).sum()) >= MIN_INK_PX
+    return int(ink_of(small, contrasts).sum()) >= MIN_INK_PX
 
 
 def ink_beside_lines(small: Image.Image, lines: Mask) -> Mask | None:
@@ -118,17 +118,21 @@ def ink_beside_lines(small: Image.Image, lines: Mask) -> Mask | None:
     return ink if int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX else None
 
 
-def ink_of(small: Image.Image, *, removed: Mask | None = None, least: float = 0.0) -> Mask:
-    """The ink in a grey picture of about 1000 pixels a side, without noise and what lies in the mask `removed`. It has
-    at least this contrast.
+def ink_of(
+    small: Image.Image, contrasts: Contrasts | None = None, *, removed: Mask | None = None, least: float = 0.0
+) -> Mask:
+    """The ink in a grey picture of about 1000 pixels a side, whose contrasts may be known, without noise and what lies
+    in the mask `removed`. It has at least this contrast.
     """
     elsewhere = np.zeros((small.height, small.width), dtype=np.bool_) if removed is None else removed
     above: float = INK_CONTRAST
     if NOISE_DEVIATIONS * _noise(small, elsewhere) > INK_CONTRAST:
         # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps half of its contrast.
-        small = small.filter(ImageFilter.BoxBlur(1))
+        small, contrasts = small.filter(ImageFilter.BoxBlur(1)), None
         above = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small, elsewhere))
-    return (contrast(small) > max(above, least)) & ~elsewhere
+    if contrasts is None:
+        contrasts = contrast(small)
+    return (contrasts > max(above, least)) & ~elsewhere
 
 
 def _curves(ink: Mask) -> int:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from PIL import Image
 
 from docserver.layout import Box, around
-from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Mask, ink_of
 
 MIN_HEIGHT_PX, MAX_SIDE_PX = 5, 200
@@ -54,13 +53,12 @@ def may_show_letters(ink: Mask, *, joined: bool) -> bool:
     return joined and MIN_PIECES <= smaller <= MAX_PIECES
 
 
-def few_spots(grey: Image.Image) -> list[Box]:
+def few_spots(seen: Overview) -> list[Box]:
     """The boxes of the spots on a page with dark letters that may be letters or short words, from top to bottom; none
     if there are more than MAX_SPOTS of them. Spots that reach the edge of the picture, such as a folded corner, are
     none of these.
     """
-    step = reduction(grey)
-    ink = ink_of(grey.reduce(step))
+    step, ink = seen.step, ink_of(seen.small, seen.contrasts)
     if np.count_nonzero(ink) > MAX_INK_SHARE * ink.size:
         return []
     for _ in range(REACH_PX):
@@ -72,7 +70,7 @@ def few_spots(grey: Image.Image) -> list[Box]:
         (boxes if _may_be_word(box) else others).append(box)
         if len(boxes) > MAX_SPOTS:
             return []
-    width, height = grey.size
+    width, height = seen.grey.size
     return [
         (left * step, top * step, min(right * step, width), min(bottom * step, height))
         for left, top, right, bottom in (_with_dashes(box, others) for box in boxes)

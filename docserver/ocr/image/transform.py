@@ -1,6 +1,7 @@
 """Child side: turns, straightens, scales and frames pages, and maps coordinates back to the original page."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Block, Box, Rect, with_boxes
 from docserver.ocr.image.curved_lines import CurvedLines
+from docserver.ocr.image.overview import Overview, overview
 
 _TRANSPOSE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 """Degrees clockwise → Pillow's transposition, whose names are counterclockwise."""
@@ -28,7 +30,7 @@ class Warp:
     """Maps points in the picture with curved lines to points on the original page."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageImage:
     """A picture of a page, prepared for Tesseract, and its relation to the original page."""
 
@@ -42,6 +44,11 @@ class PageImage:
     warp: Warp | None = None
     rotation: int = 0
     """Degrees clockwise by which the picture was turned, a multiple of 90."""
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The overview of `image`."""
+        return overview(self.image)
 
     def rect_on_original(self, rect: Rect) -> Rect:
         """The rectangle on the original page around a rectangle of `image`."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from docserver.layout import Box
-from docserver.ocr.image.analysis import reduction
 from docserver.ocr.image.connected import connected
-from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, contrast
+from docserver.ocr.image.overview import Overview
+from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask
 
 MIN_CONTRAST_SHARE = 0.4
 """Smallest contrast of ink, as a share of the median contrast of the words that were read. What shows through from the
@@ -54,7 +53,7 @@ EQUAL = 0.2
 Boxes = NDArray[np.int64]
 
 
-def unread_letters(image: Image.Image, words: Sequence[Box]) -> int:
+def unread_letters(seen: Overview, words: Sequence[Box]) -> int:
     """How many marks look like letters in places where none of these words is. The picture has dark letters.
 
     They are close to two others, as in a word; have the size and the line of another one in the same row, as in the
@@ -62,11 +61,8 @@ def unread_letters(image: Image.Image, words: Sequence[Box]) -> int:
     """
     if not words:
         return 0
-    step = reduction(image)
-    grey = image.convert("L")
-    contrasts = contrast(grey.reduce(step) if step > 1 else grey)
-    boxes = np.asarray(words, dtype=np.float64) / step
-    unread = _unread_ink(contrasts, boxes)
+    boxes = np.asarray(words, dtype=np.float64) / seen.step
+    unread = _unread_ink(seen.contrasts, boxes)
     if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
         return 0
     marks = _marks(unread, float(np.median(_heights(boxes))))

@@ -9,9 +9,8 @@ from statistics import median
 import numpy as np
 
 from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, text_of, words_of
-from docserver.ocr.image.analysis import reduction
 from docserver.ocr.image.runs import runs_of
-from docserver.ocr.image.shades import INK_CONTRAST, contrast
+from docserver.ocr.image.shades import INK_CONTRAST
 from docserver.ocr.image.transform import PageImage, cropped, on_original
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -61,8 +60,7 @@ def with_missed_lines(
 
 def _bands(page: PageImage, lines: Sequence[Line]) -> list[Box]:
     """The boxes of what may be missed lines in a page's picture, with some room around them."""
-    step = reduction(page.image)
-    ink = contrast(page.image.convert("L").reduce(step)) > INK_CONTRAST
+    step, ink = page.overview.step, page.overview.contrasts > INK_CONTRAST
     height = median(word.box[3] - word.box[1] for line in lines for word in line.words) / step
     margin = round(MARGIN * height)
     boxes = [_reduced(around(word.box for word in line.words), step) for line in lines]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from docserver.layout import Word, lines_of, words_of
-from docserver.ocr.image.analysis import PageAnalysis, reduction, skew_and_clarity
+from docserver.ocr.image.analysis import PageAnalysis, skew_and_clarity
 from docserver.ocr.image.curved_lines import curved_lines
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, dewarped, straightened
@@ -64,7 +64,7 @@ def with_level_lines(page: PageImage, analysis: PageAnalysis) -> PageImage:
     min_skew, min_clarity = MIN_SKEW_DEG, MIN_CLARITY
     if page.rotation in (90, 270):
         # The analysis measured horizontal lines of the original page. They are vertical now, so measure again.
-        skew, clarity = skew_and_clarity(page.image)
+        skew, clarity = skew_and_clarity(page.overview)
     else:
         skew, clarity = analysis.skew, analysis.clarity
         if analysis.is_unevenly_lit or analysis.faint:
@@ -73,7 +73,7 @@ def with_level_lines(page: PageImage, analysis: PageAnalysis) -> PageImage:
         min_clarity = MIN_CLARITY_ON_SNIPPETS
     askew = abs(skew) >= min_skew and clarity >= min_clarity
     level = straightened(page, skew) if askew else page
-    lines = None if is_snippet(page.original_size) else curved_lines(level.image, reduction=reduction(level.image))
+    lines = None if is_snippet(page.original_size) else curved_lines(level.overview)
     return level if lines is None else dewarped(level, lines)
 
 

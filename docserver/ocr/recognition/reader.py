@@ -17,7 +17,7 @@ from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
-from docserver.ocr.image.upside_down import is_upside_down
+from docserver.ocr.image.way_up import way_up
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -101,6 +101,8 @@ class PageReader:
         """Degrees → a few lines of that page."""
         self._mirrored_samples: dict[tuple[int, Callable[[Image], Image]], PageImage] = {}
         """Degrees and kind of mirror image → a few lines of it."""
+        self._ways_up: dict[int, int] = {}
+        """0 or 90 degrees → whether the page turned by them is upright, as `_way_up` has it."""
         self._order: tuple[int, ...] = ()
         """The turns to try for the page, in degrees clockwise, the likeliest first."""
         self._lone: dict[str, LoneWords] = {}
@@ -197,7 +199,7 @@ class PageReader:
         """The spots of ink, if the page is empty but for a few."""
         if self._analysis is None:
             return []
-        return few_spots(self._page.image.convert("L"))
+        return few_spots(self._page.overview)
 
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
@@ -208,10 +210,8 @@ class PageReader:
         if not self._order:
             likeliest, opposite, *others = directions(self._page, analysis)
             # To read a page upside down first would take as long as to read it.
-            swap = not is_snippet(self._page.original_size) and is_upside_down(
-                self._level_page(likeliest, analysis).image
-            )
-            self._order = (opposite, likeliest, *others) if swap else (likeliest, opposite, *others)
+            is_upside_down = self._way_up(likeliest, analysis) < 0
+            self._order = (opposite, likeliest, *others) if is_upside_down else (likeliest, opposite, *others)
         return self._order
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
@@ -232,6 +232,15 @@ class PageReader:
                 self._tries.add_changes(1)
                 self._is_changed = True
         return turned(self._level[quarter], degrees - quarter)
+
+    def _way_up(self, degrees: int, analysis: PageAnalysis) -> int:
+        """1 if the page turned by these degrees is surely upright, -1 if it is surely upside down, otherwise 0."""
+        if is_snippet(self._page.original_size):
+            return 0
+        quarter = degrees % 180
+        if quarter not in self._ways_up:
+            self._ways_up[quarter] = way_up(self._level_page(quarter, analysis).image)
+        return self._ways_up[quarter] if degrees == quarter else -self._ways_up[quarter]
 
     def _sample(self, degrees: int, analysis: PageAnalysis) -> PageImage:
         """A few lines of the page turned by these degrees."""
@@ -379,6 +388,7 @@ class PageReader:
         """
         is_plain = analysis.is_upright and not analysis.is_form and not analysis.faint
         may_be_dear = self._is_changed and not is_plain and not is_snippet(page.original_size)
+        may_be_dear = may_be_dear and self._way_up(page.rotation, analysis) <= 0
         if not may_be_dear or self._shows_text(page.rotation, analysis, languages):
             return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
         original = turned(self._original, page.rotation)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import words_of
-from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.overview import reduction
 from docserver.ocr.image.shades import has_ink, threshold
 from docserver.ocr.image.shape import is_snippet
 from docserver.ocr.image.transform import PageImage

@@ -26,6 +26,6 @@ def with_unread(attempt: Attempt, page: PageImage) -> Attempt:
     if is_snippet(page.original_size):
         return attempt
     words = list(words_of(from_original(attempt.recognised.blocks, page)))
-    unread = unread_letters(page.image, [word.box for word in words])
+    unread = unread_letters(page.overview, [word.box for word in words])
     share = unread / max(1, unread + sum(len(word.text) for word in words))
     return replace(attempt, unread_share=share if unread >= MIN_LETTERS and share >= MIN_SHARE else 0.0)

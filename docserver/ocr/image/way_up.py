@@ -1,4 +1,4 @@
-"""Child side: tells by the shapes of its lines whether a page is upside down. Recognises no text.
+"""Child side: tells by the shapes of its lines whether a page is upright or upside down. Recognises no text.
 
 Most lines of Latin and Greek letters have more that rises above the small letters, as in b, d, h, l, t and capitals,
 than sinks below them, as in g, p and y.
@@ -32,15 +32,15 @@ REACH, MIN_REACH_PX = 0.55, 2
 the gap between two lines."""
 
 MIN_SURPLUS, MIN_DEVIATIONS = 0.3, 6.0
-"""A page is upside down if so much more ink is below the cores than above them, as a share of both, and if the
+"""A page is surely upright if so much more ink is above the cores than below them, as a share of both, and if the
 difference is this many times what would be chance. Latin letters have 0.4 and 7 or more on a full page. Cyrillic
-letters may have 0.28 and 5 the other way."""
+letters may have 0.28 and 5 the other way, and patterns have less."""
 
 
-def is_upside_down(level: Image.Image) -> bool:
-    """True if a picture with level lines of dark letters is surely upside down."""
+def way_up(level: Image.Image) -> int:
+    """1 if a picture with level lines of dark letters is surely upright, -1 if surely upside down, otherwise 0."""
     if level.width < STRIP_PX:
-        return False
+        return 0
     ink = _ink_of_strips(level)
     strip, first, end = _cores(ink)
     reach = np.maximum(MIN_REACH_PX, (REACH * (end - first)).astype(np.int64))
@@ -54,8 +54,9 @@ def is_upside_down(level: Image.Image) -> bool:
 
     # The row beside a core has the soft edges of its letters.
     above, below = between(first - 1 - reach, first - 1), between(end + 1, end + 1 + reach)
-    surplus, chance = (below - above).sum(), np.sqrt(np.square(below - above).sum())
-    return bool(surplus > 0 and surplus >= MIN_SURPLUS * (above + below).sum() and surplus >= MIN_DEVIATIONS * chance)
+    surplus, chance = (above - below).sum(), np.sqrt(np.square(above - below).sum())
+    is_sure = chance > 0 and abs(surplus) >= max(MIN_SURPLUS * (above + below).sum(), MIN_DEVIATIONS * chance)
+    return int(np.sign(surplus)) if is_sure else 0
 
 
 def _ink_of_strips(level: Image.Image) -> Numbers:

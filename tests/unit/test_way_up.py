@@ -1,4 +1,4 @@
-"""Pages whose letters show that they are upside down, and those whose letters show nothing of that kind."""
+"""Pages whose letters show whether they are upside down, and those whose letters do not."""
 
 import random
 
@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from bench import texts
-from docserver.ocr.image.upside_down import is_upside_down
+from docserver.ocr.image.way_up import way_up
 
 NUMBERS = [str(random.Random(number).randint(1000, 99999)) for number in range(6 * 34)]
 AMOUNTS = "\n".join(" ".join(NUMBERS[start : start + 6]) for start in range(0, len(NUMBERS), 6))
@@ -24,11 +24,11 @@ def prose() -> str:
 
 
 @pytest.mark.parametrize("skew", [-1.4, 0.0, 1.4])
-def test_a_page_of_text_is_upside_down_if_its_letters_sink_more_than_they_rise(skew: float) -> None:
+def test_a_page_of_text_is_upright_if_its_letters_rise_more_than_they_sink(skew: float) -> None:
     upright = page(prose()).rotate(skew, Image.Resampling.BICUBIC, fillcolor=245)
 
-    assert not is_upside_down(upright)
-    assert is_upside_down(upright.transpose(Image.Transpose.ROTATE_180))
+    assert way_up(upright) == 1
+    assert way_up(upright.transpose(Image.Transpose.ROTATE_180)) == -1
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_a_page_of_text_is_upside_down_if_its_letters_sink_more_than_they_rise(s
         pytest.param("", id="no letters"),
     ],
 )
-def test_other_pages_are_not_taken_to_be_upside_down(text: str) -> None:
+def test_other_pages_do_not_show_how_they_lie(text: str) -> None:
     upright = page(text)
 
     for turn in (0, 90, 180, 270):
-        assert not is_upside_down(upright.rotate(turn, expand=True))
+        assert way_up(upright.rotate(turn, expand=True)) == 0
 
 
-def test_a_picture_that_is_narrower_than_some_letters_is_not_taken_to_be_upside_down() -> None:
-    assert not is_upside_down(page(prose()).resize((80, 2100)))
+def test_a_picture_that_is_narrower_than_some_letters_does_not_show_how_it_lies() -> None:
+    assert way_up(page(prose()).resize((80, 2100))) == 0
