@@ -1,11 +1,13 @@
 """Text that a page was not read for at first: single letters in cells, tables on their side, headings on their side."""
 
 import random
+from collections import Counter
 from difflib import SequenceMatcher
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from docserver.model import Reading
 from docserver.ocr.limits import Limits
 from docserver.reading_options import EngineChoice
 from tests.support.recognition import read
@@ -65,3 +67,51 @@ def test_marks_in_a_check_list_are_read(limits: Limits) -> None:
 
     words = reading.text.split()
     assert [words.count(mark) for mark in "x-"] == [sum(row.count(mark) for row in rows) for mark in "x-"]
+
+
+HEADINGS = ("Air conditioning", "Navigation", "Heated seats", "Parking sensors", "Cruise control", "Roof rails")
+
+
+def write_upwards(page: Image.Image, text: str, *, at: tuple[int, int]) -> None:
+    font = ImageFont.load_default(size=26)
+    line = Image.new("L", (int(font.getlength(text)) + 4, 36), 255)
+    ImageDraw.Draw(line).text((2, 2), text, font=font, fill=0)
+    page.paste(line.rotate(90, expand=True), at)
+
+
+def counted(reading: Reading, words: list[str]) -> list[str]:
+    """Those of these words that were not read."""
+    return sorted((Counter(words) - Counter(reading.text.split())).elements())
+
+
+@pytest.mark.parametrize("degrees", [0, 270])
+def test_headings_of_columns_that_run_upwards_are_read(degrees: int, limits: Limits) -> None:
+    random.seed(1)
+    rows = [[f"Model {random.randint(100, 999)}", *random.choices(["yes", "no", "348", "95"], k=6)] for _ in range(9)]
+    page = Image.new("L", (1400, 1200), 255)
+    page.paste(table(rows, cell=(170, 60), size=26), (0, 300))
+    ImageDraw.Draw(page).rectangle((80, 130, 80 + 7 * 170, 460), fill=255, outline=0, width=2)
+    for column, heading in enumerate(HEADINGS, start=1):
+        write_upwards(page, heading, at=(145 + column * 170, 140))
+        ImageDraw.Draw(page).line((80 + column * 170, 130, 80 + column * 170, 460), fill=0, width=2)
+
+    reading = read(page.rotate(degrees, expand=True), limits, engine=EngineChoice.TESSERACT)
+
+    assert counted(reading, " ".join([*HEADINGS, *(text for row in rows for text in row)]).split()) == []
+
+
+def test_a_chart_keeps_its_title_and_the_labels_that_run_upwards(limits: Limits) -> None:
+    page = Image.new("L", (1600, 1400), 255)
+    draw, title = ImageDraw.Draw(page), "Annual energy output by plant in the northern region"
+    draw.text((200, 60), title, font=ImageFont.load_default(size=30), fill=0)
+    write_upwards(page, unit := "Output in megawatt hours", at=(40, 400))
+    for row in range(6):
+        draw.line((200, 1150 - 150 * row, 1450, 1150 - 150 * row), fill=200, width=2)
+    towns = ["Norwich", "Ipswich", "Cambridge", "Lowestoft", "Colchester", "Felixstowe", "Bedford"]
+    for column, town in enumerate(towns):
+        draw.rectangle((240 + 170 * column, 500 + 70 * column, 330 + 170 * column, 1150), fill=120)
+        write_upwards(page, town, at=(270 + 170 * column, 1165))
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert counted(reading, [*title.split(), *unit.split(), *towns]) == []

@@ -84,7 +84,7 @@ def turned(page: PageImage, degrees: int) -> PageImage:
 def straightened(page: PageImage, skew: float) -> PageImage:
     """The page turned counterclockwise by `skew` degrees. New corners get the colour of the paper."""
     before = _smooth(page.image)
-    after = before.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper_colour(before))
+    after = before.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=paper_colour(before))
     # Turn back, clockwise around the middle. PdfMatrix calls this `ccw`, because y grows upwards in a PDF.
     to_previous = (
         PdfMatrix()
@@ -112,7 +112,7 @@ def dewarped(page: PageImage, lines: CurvedLines) -> PageImage:
     ]
     size = (before.width, int(rows[-1]))
     mesh = Image.Transform.MESH
-    after = before.transform(size, mesh, cells, Image.Resampling.BICUBIC, fillcolor=_paper_colour(before))
+    after = before.transform(size, mesh, cells, Image.Resampling.BICUBIC, fillcolor=paper_colour(before))
     to_warped = PdfMatrix().translate(0, float(lines.rows[0]))
     return replace(page, image=after, to_original=to_warped, warp=Warp(lines, page.to_original))
 
@@ -139,7 +139,7 @@ def stretched(page: PageImage, pixel_height: float) -> PageImage:
 def framed(page: PageImage, margin_px: int) -> PageImage:
     """The page with a margin in the colour of its paper."""
     before = _smooth(page.image)
-    after = ImageOps.expand(before, margin_px, fill=_paper_colour(before))
+    after = ImageOps.expand(before, margin_px, fill=paper_colour(before))
     return page.replaced(after, PdfMatrix().translate(-margin_px, -margin_px))
 
 
@@ -193,7 +193,7 @@ def _smooth(image: Image.Image) -> Image.Image:
     return image if image.mode != "1" else image.convert("L")
 
 
-def _paper_colour(image: Image.Image) -> int | tuple[int, ...]:
+def paper_colour(image: Image.Image) -> int | tuple[int, ...]:
     """The median of each band. A margin in this colour has no visible edge."""
     levels = tuple(ImageStat.Stat(image.resize((64, 64))).median)
     return levels[0] if len(levels) == 1 else levels

@@ -59,17 +59,35 @@ def unread_letters(seen: Overview, words: Sequence[Box]) -> int:
     They are close to two others, as in a word; have the size and the line of another one in the same row, as in the
     cells of a table; or stand in a row with a word. The first count in columns too: letters may lie on their side.
     """
-    if not words:
-        return 0
-    boxes = np.asarray(words, dtype=np.float64) / seen.step
-    unread = _unread_ink(seen.contrasts, boxes)
-    if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
-        return 0
-    marks = _marks(unread, float(np.median(_heights(boxes))))
+    marks, boxes = _unread_marks(seen, words)
     across = _letters(marks, max_width=MAX_WIDTH)
     upright = _are_in_words(across) | _are_in_cells(across) | _are_beside(across, boxes)
-    on_side = _are_in_words(_letters(marks[:, [1, 0, 3, 2, 4]], max_width=MAX_WIDTH_ON_SIDE))
-    return max(int(np.count_nonzero(upright)), int(np.count_nonzero(on_side)))
+    return max(int(np.count_nonzero(upright)), _count_on_side(marks))
+
+
+def letters_on_side(seen: Overview, words: Sequence[Box]) -> int:
+    """How many marks look like letters of words that run upwards or downwards, in places where none of these words is;
+    0 if more of them are close to each other across the page.
+    """
+    marks, _ = _unread_marks(seen, words)
+    on_side = _count_on_side(marks)
+    return on_side if on_side > np.count_nonzero(_are_in_words(_letters(marks, max_width=MAX_WIDTH))) else 0
+
+
+def _count_on_side(marks: Boxes) -> int:
+    letters = _letters(marks[:, [1, 0, 3, 2, 4]], max_width=MAX_WIDTH_ON_SIDE)
+    return int(np.count_nonzero(_are_in_words(letters)))
+
+
+def _unread_marks(seen: Overview, words: Sequence[Box]) -> tuple[Boxes, NDArray[np.float64]]:
+    """The unread marks of a picture and the boxes of the words, in the picture of about 1000 pixels a side."""
+    boxes = np.asarray(words, dtype=np.float64).reshape(-1, 4) / seen.step
+    if not words:
+        return np.empty((0, 5), dtype=np.int64), boxes
+    unread = _unread_ink(seen.contrasts, boxes)
+    if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
+        return np.empty((0, 5), dtype=np.int64), boxes
+    return _marks(unread, float(np.median(_heights(boxes)))), boxes
 
 
 def _heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

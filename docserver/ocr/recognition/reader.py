@@ -24,6 +24,7 @@ from docserver.ocr.recognition.language_detection import LanguageDetector, is_fr
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
 from docserver.ocr.recognition.orientation import (
+    MIN_CONFIDENCE_IF_UNCLEAR,
     UPRIGHT_TURN,
     directions,
     is_read_upright,
@@ -37,6 +38,7 @@ from docserver.ocr.recognition.second_reading import is_unsure, read_again
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
+from docserver.ocr.recognition.turned_rest import with_turned_rest
 from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, OTHER_LAYOUTS, with_unread
 from docserver.ocr.recognition.unread_accents import has_unread_accents
 
@@ -274,8 +276,10 @@ class PageReader:
             return self._without_faint_ink(likeliest, analysis, languages)
         best = self._attempt(self._level_page(likeliest, analysis), analysis=analysis, languages=languages)
         best = with_unread(best, self._page)
+        seems_on_side = best.unread_share >= MAX_SHARE_IF_UPRIGHT
         for degrees, mode in others:
-            is_whole = best.unread_share < MAX_SHARE_IF_UPRIGHT
+            is_sure = best.recognised.confidence >= MIN_CONFIDENCE_IF_UNCLEAR or not seems_on_side
+            is_whole = best.unread_share < MAX_SHARE_IF_UPRIGHT and is_sure
             is_upright = is_whole and is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
@@ -292,7 +296,7 @@ class PageReader:
             another = with_unread(self._attempt(page, analysis=analysis, languages=languages), self._page)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = best if better(with_lone, another) is with_lone else another
-        best = self._in_other_layouts(best, analysis)
+        best = self._in_other_layouts(self._with_turned_rest(best, analysis), analysis)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best
@@ -310,6 +314,18 @@ class PageReader:
             is_more = another.unread_share < best.unread_share and another.weight > best.weight
             best = another if is_more and another.rotation == best.rotation else best
         return best
+
+    def _with_turned_rest(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
+        """The attempt with what runs upwards or downwards on the page."""
+
+        def recognise(part: PageImage) -> Recognised:
+            return self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.PAGE)
+
+        if not self._turning or not self._tries.may_go_on():
+            return best
+        page = self._enlarged(self._level_page(best.rotation, analysis))
+        whole = with_turned_rest(best, page, recognise=recognise)
+        return best if whole is best else with_unread(whole, self._page)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
         """True if the page has faint letters, and a few lines of it already show that these show through."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from docserver.layout import Rect
 from docserver.ocr.tables.placed import PlacedWord
 
+MIN_UPRIGHT_LETTERS = 3
+"""Fewest letters of a word that is wider than high if it is upright."""
+
 
 @dataclass(slots=True)
 class DraftCell:
@@ -38,7 +41,10 @@ def is_in(point: tuple[float, float], rect: Rect) -> bool:
 
 
 def in_lines(words: Sequence[PlacedWord]) -> list[PlacedWord]:
-    """The words of a cell line by line."""
+    """The words of a cell line by line. Words that run upwards or downwards stay in their order."""
+    longest = max(words, key=lambda word: len(word.text), default=None)
+    if longest and len(longest.text) >= MIN_UPRIGHT_LETTERS and _is_slim(longest.rect):
+        return sorted(words, key=lambda word: word.number)
     lines: list[list[PlacedWord]] = []
     for word in sorted(words, key=lambda word: word.middle[1]):
         _, top, _, bottom = lines[-1][0].rect if lines else word.rect
@@ -48,3 +54,7 @@ def in_lines(words: Sequence[PlacedWord]) -> list[PlacedWord]:
             lines.append([word])
     # Words keep the order of their line, which may run from right to left.
     return [word for line in lines for word in sorted(line, key=lambda word: word.number)]
+
+
+def _is_slim(rect: Rect) -> bool:
+    return rect[3] - rect[1] > rect[2] - rect[0]

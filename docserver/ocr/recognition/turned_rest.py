@@ -1,0 +1,77 @@
+"""Child side: reads what runs upwards or downwards on an upright page: headings of narrow columns, labels of charts."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, text_of, words_of
+from docserver.ocr.image.transform import PageImage, from_original, on_original, paper_colour, turned
+from docserver.ocr.image.unread_letters import letters_on_side
+from docserver.ocr.recognition.attempt import Attempt
+from docserver.ocr.recognition.missed_lines import with_line
+from docserver.ocr.recognition.tesseract import Recognised
+
+MIN_LETTERS = 6
+"""Fewest letters on their side for which the rest of a page is turned."""
+
+MIN_WORD_LETTERS, SURE_FROM = 3, 70.0
+"""Fewest letters of the longest word of a line that is sure, and its smallest confidence. Lines that are upside down
+have less, and across words that run upwards, single letters are read."""
+
+
+def with_turned_rest(attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised]) -> Attempt:
+    """The attempt with lines that run upwards or downwards, in place of what was read there in unsure lines. `page` is
+    the level page that was read.
+    """
+    first = attempt.recognised.blocks
+    sure = [word.box for line in lines_of(from_original(first, page)) if _is_sure(line) for word in line.words]
+    unsure = [word for line in lines_of(first) if not _is_sure(line) for word in line.words]
+    is_read = not attempt.unread_share and sum(len(word.text) for word in unsure) < MIN_LETTERS
+    if page.warp or is_read or letters_on_side(page.overview, sure) < MIN_LETTERS:
+        return attempt
+    rest = _without(page, sure)
+    found: list[Line] = []
+    for degrees in (90, 270):
+        part = turned(rest, degrees)
+        found += filter(_is_sure, lines_of(on_original(recognise(part).blocks, part)))
+    lines: list[Line] = []
+    for line in sorted(found, key=lambda line: -line.confidence):
+        if not _overlaps(line.box, lines):
+            lines.append(line)
+    if not lines:
+        return attempt
+    blocks = tuple(_kept(first, {id(word) for word in unsure if _overlaps(word.box, lines)}))
+    for line in lines:
+        blocks = with_line(blocks, line) if blocks else (Block(line.box, (Paragraph(line.box, (line,)),)),)
+    return replace(attempt, recognised=Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks))))
+
+
+def _without(page: PageImage, boxes: Iterable[Box]) -> PageImage:
+    """The page with paper in these places."""
+    image = page.image.copy()
+    paper = paper_colour(image)
+    for box in boxes:
+        image.paste(paper, box)
+    return replace(page, image=image)
+
+
+def _is_sure(line: Line) -> bool:
+    longest = max(sum(map(str.isalnum, word.text)) for word in line.words)
+    return longest >= MIN_WORD_LETTERS and line.confidence >= SURE_FROM
+
+
+def _overlaps(box: Box, lines: Iterable[Line]) -> bool:
+    left, top, right, bottom = box
+    return any(x0 < right and left < x1 and y0 < bottom and top < y1 for x0, y0, x1, y1 in (line.box for line in lines))
+
+
+def _kept(blocks: Iterable[Block], wrong: set[int]) -> Iterator[Block]:
+    """The blocks without these words and what gets empty."""
+    for block in blocks:
+        paragraphs = []
+        for paragraph in block.paragraphs:
+            rows = [tuple(word for word in line.words if id(word) not in wrong) for line in paragraph.lines]
+            lines = tuple(Line(around(word.box for word in row), row) for row in rows if row)
+            if lines:
+                paragraphs.append(Paragraph(around(line.box for line in lines), lines))
+        if paragraphs:
+            yield Block(around(paragraph.box for paragraph in paragraphs), tuple(paragraphs))
