@@ -219,12 +219,23 @@ def test_a_scanned_line_that_runs_upwards_has_to_be_read_beside_the_text() -> No
     assert beside_patches(data) == "\n".join(PROSE)
 
 
+BOLD = Path(reportlab.__file__).parent / "fonts" / "VeraBd.ttf"
+
+
 def test_a_word_in_large_letters_has_to_be_read_also_in_a_frame() -> None:
     draw = ImageDraw.Draw(stamp := Image.new("L", (700, 140), 255))
-    font = ImageFont.truetype(Path(reportlab.__file__).parent / "fonts" / "VeraBd.ttf", 80)
-    draw.text((19, 18), "PAID 14 MAY", fill=0, font=font)
+    draw.text((19, 18), "PAID 14 MAY", fill=0, font=ImageFont.truetype(BOLD, 80))
     draw.rectangle((3, 3, 690, 130), outline=0, width=8)
     data = pdf(both(lines(PROSE), image(stamp, x=350, y=300, width=150, height=35)))
+
+    assert beside_patches(data) == "\n".join(PROSE)
+
+
+def test_strokes_of_large_letters_are_no_frame() -> None:
+    font = ImageFont.truetype(BOLD, 100)
+    width = int(font.getlength("REEL")) + 20
+    ImageDraw.Draw(heading := Image.new("L", (width, 120), 255)).text((10, 0), "REEL", fill=0, font=font)
+    data = pdf(both(lines(PROSE), image(heading, x=200, y=302, width=36 * width / 120, height=36)))
 
     assert beside_patches(data) == "\n".join(PROSE)
 

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
@@ -113,13 +114,18 @@ def _without_frame(horizontal: Image.Image, vertical: Image.Image) -> Image.Imag
     columns, rows = np.flatnonzero(across.any(axis=0)), np.flatnonzero(across.any(axis=1))
     if not rows.size:
         return horizontal
-    is_frame = across.sum(axis=1) > MAX_STRAIGHT_SHARE * (np.ptp(columns) + 1)
+    is_frame = _longest_runs(across) > MAX_STRAIGHT_SHARE * (np.ptp(columns) + 1)
     if not is_frame.any():
         return horizontal
-    sides = np.flatnonzero(down.sum(axis=0) > MAX_STRAIGHT_SHARE * (np.ptp(rows) + 1))
+    sides = np.flatnonzero(_longest_runs(down.T) > MAX_STRAIGHT_SHARE * (np.ptp(rows) + 1))
     middle = (columns[0] + columns[-1]) / 2
     is_divided = (abs(sides - middle) < MAX_DIVIDED * (np.ptp(columns) + 1)).any()
     return black_and_white(across & ~is_frame[:, None] & (not is_divided))
+
+
+def _longest_runs(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int_]:
+    """The length of the longest run of true values in each row."""
+    return np.array([max(map(len, row.tobytes().split(b"\0"))) for row in mask])
 
 
 def _widest_gap(edges: Image.Image) -> int:
