@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.preparation import prepare
@@ -207,6 +207,21 @@ def test_words_on_squared_paper_are_made_level_and_keep_none_of_the_squares(
 )
 def test_a_text_of_which_nothing_is_sure_is_nonsense(recognised: Recognised, nonsense: bool) -> None:
     assert is_nonsense(recognised) is nonsense
+
+
+@pytest.mark.parametrize("digits", [False, True])
+def test_a_large_squared_sheet_is_bare_only_if_no_cell_has_a_small_digit(digits: bool) -> None:
+    sheet = Image.new("L", (5300, 6600), 255)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=26)
+    for x in range(150, 5200, 42):
+        draw.line((x, 150, x, 6450), fill=0, width=2)
+    for y in range(150, 6500, 42):
+        draw.line((150, y, 5200, y), fill=0, width=2)
+        if digits:
+            for x in range(150, 5200, 42):
+                draw.text((x + 21, y + 21), "8203"[x % 4], fill=0, font=font, anchor="mm")
+
+    assert prepare(Picture(sheet, None)).is_bare is not digits
 
 
 def test_many_different_letters_that_are_sure_are_the_cells_of_a_table() -> None:

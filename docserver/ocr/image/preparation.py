@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from docserver.layout import Box
 from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
@@ -14,7 +15,7 @@ from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.shades import INK_CONTRAST, evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import may_show_letters
-from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
+from docserver.ocr.image.transform import PageImage, cropped, framed, scaled, straightened, stretched
 
 MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
 """Smallest skew that is corrected before ruled lines are removed. The first is for pages with ruled lines: parts
@@ -74,6 +75,10 @@ MAX_MARKS_PX = 3
 """Most pixels of ink beside the ruled lines of a sheet on which nothing is written, in the picture of about 1000 pixels
 a side. A lone `i` in 12 points has 8, of which a line may hide a part."""
 
+QUARTERED_FROM_PX = 4500
+"""Longer side of a ruled sheet whose quarters are looked at one by one: that of A4 at 385 dpi. On plans, small letters
+are lower than the spots that count."""
+
 
 class Preparation(NamedTuple):
     """What `prepare` has made of a picture."""
@@ -101,7 +106,7 @@ def prepare(picture: Picture) -> Preparation:
     rules = _ruled_lines(lit.image.convert("L")) if analysis.is_form and not is_snippet(page.original_size) else None
     cleaned = _cleaned(lit, analysis, rules)
     if not _may_show_letters(cleaned, rules):
-        return Preparation(page, None, is_bare=rules is None or _marks_px(cleaned, rules) <= MAX_MARKS_PX)
+        return Preparation(page, None, is_bare=rules is None or _is_bare(cleaned, rules))
     return Preparation(_reduced(cleaned, analysis), analysis)
 
 
@@ -150,6 +155,25 @@ def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
     ink = ink_beside_lines(small, np.asarray(rules) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
+
+
+def _is_bare(page: PageImage, rules: Image.Image) -> bool:
+    """True if a cleaned page on which nothing may be letters has hardly any ink beside its removed ruled lines."""
+    if _marks_px(page, rules) > MAX_MARKS_PX:
+        return False
+    if max(page.image.size) < QUARTERED_FROM_PX:
+        return True
+    parts = [cropped(page, quarter) for quarter in _quarters(page.image.size)]
+    return not any(
+        _may_show_letters(part, rules.crop(mask).resize(part.overview.small.size))
+        for part, mask in zip(parts, _quarters(rules.size), strict=True)
+    )
+
+
+def _quarters(size: tuple[int, int]) -> list[Box]:
+    """The boxes of the quarters of a picture."""
+    width, height = size[0] // 2, size[1] // 2
+    return [(left, top, left + width, top + height) for left in (0, width) for top in (0, height)]
 
 
 def _marks_px(page: PageImage, rules: Image.Image) -> int:
