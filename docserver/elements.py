@@ -47,6 +47,24 @@ class Barcode:
     """Degrees clockwise by which a viewer must turn the page to set the barcode upright, 0 to 359."""
 
 
+SELECTED, UNSELECTED = "selected", "unselected"
+SELECTION_STATES = (SELECTED, UNSELECTED)
+
+MAX_SELECTION_MARKS = 2000
+"""Most boxes and buttons of a page. A dense questionnaire has some hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionMark:
+    """A box to tick, or a round button."""
+
+    state: str
+    """One of SELECTION_STATES."""
+    box: Box
+    confidence: float
+    """How sure the state is, 0 to 100; 100 if the PDF itself says it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableCell:
     """A cell of a table. It spans at least one row and one column."""
@@ -81,6 +99,7 @@ class Elements:
 
     barcodes: tuple[Barcode, ...] | None = None
     tables: tuple[Table, ...] | None = None
+    selection_marks: tuple[SelectionMark, ...] | None = None
 
 
 _NOTHING = Elements()

@@ -9,7 +9,10 @@ from docserver.elements import (
     BARCODE_KINDS,
     MAX_BARCODE_TEXT,
     MAX_BARCODES,
+    MAX_SELECTION_MARKS,
+    SELECTION_STATES,
     Barcode,
+    SelectionMark,
     elements_from_json,
     pack_elements,
 )
@@ -42,9 +45,14 @@ def _is_of_page(text: bytes, reading: Reading) -> bool:
     # What is stored has nothing that this version does not know.
     if packed is None or zlib.decompress(packed) != text:
         return False
-    barcodes = elements.barcodes or ()
-    are_barcodes = len(barcodes) <= MAX_BARCODES and all(_is_barcode(barcode, reading) for barcode in barcodes)
-    return are_barcodes and are_tables(elements.tables or (), reading)
+    barcodes, marks = elements.barcodes or (), elements.selection_marks or ()
+    return (
+        len(barcodes) <= MAX_BARCODES
+        and all(_is_barcode(barcode, reading) for barcode in barcodes)
+        and len(marks) <= MAX_SELECTION_MARKS
+        and all(_is_mark(mark, reading) for mark in marks)
+        and are_tables(elements.tables or (), reading)
+    )
 
 
 def _is_barcode(barcode: Barcode, reading: Reading) -> bool:
@@ -57,6 +65,10 @@ def _is_barcode(barcode: Barcode, reading: Reading) -> bool:
         and 0 <= barcode.rotation < 360
         and is_on_page(barcode.box, reading)
     )
+
+
+def _is_mark(mark: SelectionMark, reading: Reading) -> bool:
+    return mark.state in SELECTION_STATES and 0 <= mark.confidence <= 100 and is_on_page(mark.box, reading)
 
 
 def _is_base64(data: str) -> bool:

@@ -7,7 +7,7 @@ from docserver.caller import Scope
 from docserver.database.tables.audit_log import Action
 from docserver.documents.inspection import UNITS
 from docserver.documents.page_images import IMAGE_FORMATS
-from docserver.elements import BARCODE_KINDS
+from docserver.elements import BARCODE_KINDS, SELECTION_STATES
 from docserver.errors import DocumentErrorCode
 from docserver.formats import FORMATS
 from docserver.job_history import Outcome, Step
@@ -30,6 +30,7 @@ ENUMERATIONS: Mapping[str, tuple[Sequence[str], str]] = {
     "PageSource": (list(Source), "Where a page's words come from."),
     "BlockSource": ([Source.OCR, Source.TEXT_LAYER], "Where a block's words come from."),
     "BarcodeKind": (list(BARCODE_KINDS), "The kind of a barcode."),
+    "SelectionState": (list(SELECTION_STATES), "Whether a box of a form is marked."),
     "ResultFormat": (sorted(FORMATS), "The format of a result; docs/formats.md describes each."),
     "ImageFormat": (IMAGE_FORMATS, "The format of the picture of a page."),
     "Highlight": (["words"], "What the picture of a page marks."),

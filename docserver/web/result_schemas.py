@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from docserver.elements import BARCODE_KINDS
+from docserver.elements import BARCODE_KINDS, SELECTION_STATES
 from docserver.layout import EngineName
 from docserver.model import Source
 from docserver.web.response_schemas import PERCENT, Engine, Failure
@@ -110,6 +110,19 @@ class Table(Schema):
     )
 
 
+class SelectionMark(Schema):
+    """A box to tick, or a round button."""
+
+    state = fields.String(
+        required=True, metadata={"enum": list(SELECTION_STATES), "description": "Whether it is marked."}
+    )
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    confidence = fields.Float(
+        required=True,
+        metadata={**PERCENT, "description": "How sure the state is; 100 for a field of a PDF's form."},
+    )
+
+
 class Page(Schema):
     """A page of the result: its text, or the error that kept it from being read."""
 
@@ -157,6 +170,14 @@ class Page(Schema):
         fields.Nested(Table),
         allow_none=True,
         metadata={"description": "The page's tables, from the top down; null if an earlier version has read the page."},
+    )
+    selection_marks = fields.List(
+        fields.Nested(SelectionMark),
+        allow_none=True,
+        metadata={
+            "description": "The boxes to tick and round buttons of the page, from the top down; null if they were not "
+            "looked for."
+        },
     )
     error = fields.Nested(Failure, metadata={"description": "Why the page could not be read, if it could not."})
 

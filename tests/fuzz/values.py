@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from docserver.elements import BARCODE_KINDS, Barcode, Elements, Table, TableCell, pack_elements
+from docserver.elements import BARCODE_KINDS, Barcode, Elements, SelectionMark, Table, TableCell, pack_elements
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.answer_checks import MAX_NUMBER
@@ -69,11 +69,14 @@ barcodes = st.builds(
     st.integers(0, 359),
 )
 
+MARKS = (SelectionMark("selected", (0, 0, 1, 1), 95.0),)
 cells = st.builds(
     TableCell, st.just(0), st.just(0), st.just(1), st.just(1), st.just((0, 0, 1, 1)), texts, st.booleans(), st.just(())
 )
 tables = st.builds(Table, st.just((0, 0, 1, 1)), st.just(1), st.just(1), st.tuples(cells))
-elements = st.builds(Elements, st.lists(barcodes, max_size=3).map(tuple), st.lists(tables, max_size=2).map(tuple))
+elements = st.builds(
+    Elements, st.lists(barcodes, max_size=3).map(tuple), st.lists(tables, max_size=2).map(tuple), st.just(MARKS)
+)
 
 readings = st.builds(
     Reading,

@@ -18,10 +18,12 @@ import pytest
 from docserver.elements import (
     MAX_BARCODE_TEXT,
     MAX_BARCODES,
+    MAX_SELECTION_MARKS,
     MAX_TABLE_PLACES,
     MAX_TABLES,
     Barcode,
     Elements,
+    SelectionMark,
     Table,
     TableCell,
     pack_elements,
@@ -109,6 +111,14 @@ def with_cell(**changes: Any) -> Reading:
     return with_table(cells=(CELLS[0], CELLS[1], replace(CELLS[2], **changes)))
 
 
+MARK = SelectionMark("selected", (0, 0, 10, 10), 95.0)
+MARKS = orjson.dumps({"selection_marks": [MARK]})
+
+
+def with_mark(**changes: Any) -> Reading:
+    return with_elements(orjson.dumps({"selection_marks": [replace(MARK, **changes)]}))
+
+
 FORGED_PAGES: dict[str, Any] = {
     "a page without a size": replace(READING, width=0),
     "a page that no column holds": replace(READING, height=2**31),
@@ -175,6 +185,11 @@ FORGED_PAGES: dict[str, Any] = {
     "a word behind the page": with_cell(words=(len(READING.text),)),
     "too many tables": with_tables(*[replace(TABLE, rows=1, columns=1, cells=CELLS[:0])] * (MAX_TABLES + 1)),
     "too many barcodes": with_elements(elements_json([BARCODE] * (MAX_BARCODES + 1))),
+    "a box in a state that nobody knows": with_mark(state="perhaps"),
+    "a box that is surer than sure": with_mark(confidence=100.5),
+    "a box whose confidence is no number": with_elements(MARKS.replace(b"95.0", b"NaN")),
+    "a box beside the page, to tick": with_mark(box=(0, 0, 1, 11)),
+    "too many boxes": with_elements(orjson.dumps({"selection_marks": [MARK] * (MAX_SELECTION_MARKS + 1)})),
     "no page": None,
 }
 
@@ -219,6 +234,7 @@ def test_an_answer_that_does_not_fit_its_request_is_refused(answer: str) -> None
 def test_what_is_forged_within_all_bounds_is_accepted() -> None:
     check(PageRead(packed(LAYOUT)), abandoned=lambda: False)
     check(PageRead(with_elements(BARCODES)), abandoned=lambda: False)
+    check(PageRead(with_elements(MARKS)), abandoned=lambda: False)
     check(PageRead(with_barcode(text=None, data="YQ==")), abandoned=lambda: False)
     check(PageRead(with_tables(TABLE)), abandoned=lambda: False)
 

@@ -18,7 +18,8 @@ from reportlab.pdfgen.canvas import Canvas
 from docserver.elements import BARCODE_KINDS, Barcode
 from docserver.layout import Box
 from docserver.ocr.child import tasks
-from docserver.ocr.image.barcodes import barcodes, without_barcodes
+from docserver.ocr.image import barcodes as image_barcodes
+from docserver.ocr.image.barcodes import without_barcodes
 from docserver.ocr.image.connected import connected
 from docserver.ocr.image.dense_places import area, dense_places
 from docserver.ocr.image.overview import overview
@@ -52,6 +53,10 @@ TEXTS = {
 def code(kind: str, content: str | bytes, *, scale: int = 5) -> Image.Image:
     made = zxingcpp.create_barcode(content, getattr(zxingcpp.BarcodeFormat, kind))
     return ImageOps.expand(Image.fromarray(np.array(made.to_image(scale=scale))), 20, fill=255)
+
+
+def barcodes(picture: Image.Image) -> tuple[Barcode, ...]:
+    return image_barcodes.barcodes(overview(picture))
 
 
 def page(picture: Image.Image, *, at: tuple[int, int] = (200, 150)) -> Image.Image:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from docserver.elements import Barcode, Elements, pack_elements
+from docserver.elements import Barcode, Elements, SelectionMark, pack_elements
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.negotiation import negotiate
@@ -70,6 +70,20 @@ def test_json_has_the_barcodes_and_null_if_they_were_not_looked_for() -> None:
         {"kind": "Aztec", "text": None, "data": "AAH/", "box": [1, 50, 30, 80], "rotation": 0},
     ]
     assert pages[1]["barcodes"] is None
+
+
+def test_json_has_the_boxes_to_tick() -> None:
+    marks = (SelectionMark("selected", (1, 2, 30, 40), 95.0), SelectionMark("unselected", (1, 50, 30, 80), 60.5))
+    assert READ.reading
+    reading = replace(READ.reading, packed_elements=pack_elements(Elements(selection_marks=marks)))
+
+    (page,) = orjson.loads(rendered("json", [replace(READ, reading=reading)]))["pages"]
+
+    assert page["barcodes"] is None
+    assert page["selection_marks"] == [
+        {"state": "selected", "box": [1, 2, 30, 40], "confidence": 95.0},
+        {"state": "unselected", "box": [1, 50, 30, 80], "confidence": 60.5},
+    ]
 
 
 def test_a_newer_versions_kinds_of_elements_are_passed_over() -> None:

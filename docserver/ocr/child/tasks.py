@@ -13,18 +13,19 @@ from typing import Any
 import msgspec
 from PIL import Image
 
-from docserver.elements import Barcode, Elements, pack_elements
+from docserver.elements import Elements, pack_elements
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import EXACT, EngineName, Rect, Word, marks_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
 from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
+from docserver.ocr.child.marks_in_text import with_marks, with_own_marks
+from docserver.ocr.child.picture_elements import picture_elements
 from docserver.ocr.child.picture_tables import picture_tables
 from docserver.ocr.child.turned_words import MAX_TURNED, alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
-from docserver.ocr.image.barcodes import barcodes, without_barcodes
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.languages import reads
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
@@ -142,7 +143,7 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
     check = _mapping_check(request.options.languages, limits)
     with stopwatch.stage("text_layer"):
-        for reading in text_layer.readings(
+        for own in text_layer.readings(
             source,
             pages=request.pages,
             dpi=dpi,
@@ -150,6 +151,7 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
             check=check,
             with_barcodes=request.options.barcodes,
         ):
+            reading = with_own_marks(own)
             layout_bytes += _unpacked_size(reading.layout)
             element_bytes += _unpacked_size(reading.packed_elements)
             too_large = layout_bytes > MAX_LAYOUT_BYTES or element_bytes > MAX_ELEMENTS_BYTES
@@ -165,11 +167,11 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     """Read one page of a document. Raises Unreadable."""
     _require_readable(request.content_type)
     layer = _text_layer(request, source, limits)
-    if layer and layer.is_exact and _fits(own := layer.reading()):
+    if layer and layer.is_exact and _fits(own := with_own_marks(layer.reading())):
         return own
     picture = _picture(request, source, limits)
-    found = _barcodes(picture) if request.options.barcodes else None
-    picture = replace(picture, image=without_barcodes(picture.image, found or ()))
+    fields = layer.selection_marks if layer else ()
+    picture, found = picture_elements(picture, fields=fields, with_barcodes=request.options.barcodes)
     languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
     if layer and not layer.is_exact and not layer.lacks_most:
         reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
@@ -178,7 +180,8 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         reading = _reading(attempt, picture, review_below=limits.review_below)
         if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
-    reading = replace(reading, packed_elements=pack_elements(replace(reading.elements, barcodes=found)))
+    reading = with_marks(reading, found.selection_marks or ())
+    reading = replace(reading, packed_elements=pack_elements(replace(found, tables=reading.elements.tables)))
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):
@@ -244,11 +247,6 @@ def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
         return decode.decode(source, request.content_type, page=page, max_pixels=max_pixels)
     scratch = Path(limits.scratch)
     return render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
-
-
-@stopwatch.stage("recognising")
-def _barcodes(picture: Picture) -> tuple[Barcode, ...]:
-    return barcodes(picture.image)
 
 
 @stopwatch.stage("recognising")

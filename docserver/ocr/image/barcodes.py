@@ -15,7 +15,7 @@ from PIL import Image
 from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
 from docserver.layout import Box, around
 from docserver.ocr.image.dense_places import area, dense_places, overlap
-from docserver.ocr.image.overview import overview
+from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Shades
 
 MAX_PIXELS = 6_000_000
@@ -37,7 +37,7 @@ UNCHECKED = ("Codabar", "Code39", "ITF")
 """The kinds without a check digit that is always there."""
 
 LIGHT_PERCENT = 90
-"""Percentage of a barcode's pixels that are no lighter than its paper."""
+"""Percentage of the pixels of a barcode or box that are no lighter than its paper."""
 
 SECOND_CONTROLS = frozenset(map(chr, range(128, 160)))
 """Control characters that no text has. zxing-cpp gives them for bytes in no encoding that it knows."""
@@ -46,9 +46,8 @@ CONTROLS = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127))) | SECON
 """Control characters, but for those that texts have."""
 
 
-def barcodes(image: Image.Image) -> tuple[Barcode, ...]:
+def barcodes(page: Overview) -> tuple[Barcode, ...]:
     """The barcodes of a page's picture, from top to bottom."""
-    page = overview(image)
     grey = page.grey
     is_small = grey.width * grey.height <= SMALL_PIXELS
     return barcodes_in([(0, 0, *grey.size)] if is_small else dense_places(page), grey.crop, size=grey.size)
@@ -74,16 +73,21 @@ def barcodes_in(
 
 def without_barcodes(image: Image.Image, barcodes: Sequence[Barcode]) -> Image.Image:
     """The picture with paper in the place of its barcodes, whose bars would be read as letters."""
-    if not barcodes:
+    return painted_over(image, [barcode.box for barcode in barcodes])
+
+
+def painted_over(image: Image.Image, places: Sequence[Box]) -> Image.Image:
+    """The picture with paper in these places, of which a tenth shows it."""
+    if not places:
         return image
     cleaned = image.copy()
-    for barcode in barcodes:
-        cleaned.paste(_paper_of(image.crop(barcode.box)), barcode.box)
+    for box in places:
+        cleaned.paste(_paper_of(image.crop(box)), box)
     return cleaned
 
 
 def _paper_of(part: Image.Image) -> int | tuple[int, ...]:
-    """The colour of the lighter half of a barcode."""
+    """The colour of the lightest part, without the noise."""
     levels = np.percentile(np.asarray(part.convert("L") if part.mode == "1" else part), LIGHT_PERCENT, axis=(0, 1))
     return int(levels) if levels.ndim == 0 else tuple(map(int, levels))
 

@@ -42,6 +42,11 @@ class Overview:
         return contrast(self.small)
 
     @cached_property
+    def pixels(self) -> Shades:
+        """Those of the reduced picture."""
+        return np.asarray(self.small)
+
+    @cached_property
     def cells(self) -> Shades:
         """The mean grey levels of cells of PAPER_CELL_PX."""
         return np.asarray(self.small.reduce(PAPER_CELL_PX))

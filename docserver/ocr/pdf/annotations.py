@@ -91,15 +91,21 @@ def _is_left_to_viewers(annotation: Any) -> bool:
     return (kind == pdfium.FPDF_ANNOT_STAMP or has_caption) and _is_shown_without_appearance(annotation)
 
 
+def is_tickable(form: Any, annotation: Any) -> bool:
+    """True if the annotation is a check box or a radio button that viewers show."""
+    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_WIDGET:
+        return False
+    kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
+    return kind in _TICKED_FIELDS and not pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN
+
+
 def _may_be_made_tick(form: Any, annotation: Any) -> bool:
     """True if the annotation is a check box or radio button that may be on, and that is drawn without text. PDFium may
     have made its appearance when it loaded the page.
     """
-    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_WIDGET:
+    if not is_tickable(form, annotation) or _has_text(annotation):
         return False
     kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
-    if kind not in _TICKED_FIELDS or pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN or _has_text(annotation):
-        return False
     # Where a box has a value and no state, PDFium makes its state `Off`. A radio button has the value of its group.
     return _is_on(annotation, b"AS") or (kind == pdfium.FPDF_FORMFIELD_CHECKBOX and _is_on(annotation, b"V"))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from docserver.elements import SelectionMark
 from docserver.layout import Rect
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
@@ -21,6 +22,7 @@ from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_barcodes import drawn_barcodes
+from docserver.ocr.pdf.form_marks import field_marks, with_drawn_marks
 from docserver.ocr.pdf.glyphs.letter_pictures import letter_pictures
 from docserver.ocr.pdf.glyphs.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.glyphs.letter_shapes import letter_shapes
@@ -127,6 +129,7 @@ def read(
     undrawn = annotations.prepare(pdf_page, source=source, number=page)
     is_drawn = not (undrawn or annotations.are_left_to_viewers(pdf_page, source=source, number=page))
     combs = comb_fields(document, pdf_page)
+    fields = field_marks(pdf_page, PointsToPixels.of_page(pdf_page, width=width, height=height))
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
     to_pixels = PointsToPixels.of_page(pdf_page, width=width, height=height)
@@ -142,12 +145,13 @@ def read(
             fonts=fonts,
             is_drawn=is_drawn,
             with_barcodes=with_barcodes,
+            fields=fields,
         )
     except TextLayerRejected:
         if is_drawn:
             raise
         # OCR reads the whole page, but sees no more than PDFium draws.
-        return TextLayer((), to_pixels, used_dpi, None, is_sure=False, lacks_most=True)
+        return TextLayer((), to_pixels, used_dpi, None, is_sure=False, lacks_most=True, selection_marks=fields)
 
 
 def _layer(
@@ -162,11 +166,12 @@ def _layer(
     fonts: DocumentFonts,
     is_drawn: bool,
     with_barcodes: bool,
+    fields: Sequence[SelectionMark],
 ) -> TextLayer:
     objects = collect(pdf_page)
     pdfium.check_sizes(pdf_page, (pointer(image.handle) for image in objects.images), max_pixels=max_pixels)
     if not objects.count and not annotations.count(pdf_page):
-        return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None)
+        return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None, selection_marks=())
     read_drawn_letters(document, pdf_page, objects.texts)
     words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
@@ -208,7 +213,7 @@ def _layer(
         turned=turned,
     )
     if lacks_most:
-        return TextLayer(exact, to_pixels, dpi, patches, is_sure=is_sure, lacks_most=True)
+        return TextLayer(exact, to_pixels, dpi, patches, is_sure=is_sure, lacks_most=True, selection_marks=fields)
     single, repeated = _shapes(objects, whole=whole, words=words, exact=exact, to_pixels=to_pixels)
     marked = (
         *marked_words(exact, whole=whole, graphics=drawn.graphics, objects=objects, to_pixels=to_pixels),
@@ -229,7 +234,12 @@ def _layer(
         turned=tuple(turned),
         rules=tuple(drawn_rules(objects.paths, to_pixels)),
         is_sure=is_sure,
+        selection_marks=fields,
     )
+    if layer.is_exact:
+        texts = (word.pdf_word.text for word in exact)
+        marks = with_drawn_marks(fields, pdf_page, objects=objects, texts=texts, to_pixels=to_pixels)
+        layer = replace(layer, selection_marks=marks)
     if with_barcodes and layer.is_exact:
         found = drawn_barcodes(pdf_page, whole=whole, objects=objects, to_pixels=to_pixels)
         layer = replace(layer, barcodes=found)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from docserver.elements import Barcode, Elements, pack_elements
+from docserver.elements import Barcode, Elements, SelectionMark, pack_elements
 from docserver.layout import EXACT, Block, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixels, squares_along_slanted
@@ -115,6 +115,8 @@ class TextLayer:
 
     barcodes: tuple[Barcode, ...] | None = None
     """None if they were not looked for."""
+    selection_marks: Sequence[SelectionMark] = ()
+    """The boxes of the page's form, and those that are drawn, if the page needs no OCR."""
 
     @property
     def is_exact(self) -> bool:
@@ -173,5 +175,7 @@ class TextLayer:
             text=text_of(blocks),
             layout=pack_blocks(blocks),
             needs_review=not self.is_sure,
-            packed_elements=pack_elements(Elements(barcodes=self.barcodes, tables=tables)),
+            packed_elements=pack_elements(
+                Elements(barcodes=self.barcodes, tables=tables, selection_marks=tuple(self.selection_marks))
+            ),
         )
