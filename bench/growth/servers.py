@@ -90,9 +90,8 @@ async def running() -> AsyncIterator[Measured]:
 
 
 def _pid(name: str) -> int:
-    """The child process with this name."""
-    (pid,) = (pid for pid in tree(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().strip() == name)
-    return pid
+    """The latest child process with this name."""
+    return max(pid for pid in tree(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().strip() == name)
 
 
 async def _is_settled(cur: Cursor) -> bool:

@@ -79,7 +79,7 @@ class CachedJob(NamedTuple):
         return self._with(queue_position=position)
 
     def _with(self, **changes: Any) -> "CachedJob":
-        return self._replace(body=orjson.dumps({**orjson.loads(self.body), **changes}))
+        return CachedJob(self.version, self.status, orjson.dumps({**orjson.loads(self.body), **changes}))
 
 
 class CacheEntry(NamedTuple):

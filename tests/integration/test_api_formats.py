@@ -170,7 +170,7 @@ async def test_a_pdf_whose_document_takes_too_long_is_a_clean_refusal(
     client: Client, worker: Worker, resources: Resources, tmp_path: Path, make_client: MakeClient
 ) -> None:
     path = await read(client, pdf_pages(1), "report.pdf")
-    hurried = replace(resources.settings, pdf_timeout_s=0.01)
+    hurried = replace(resources.settings, pdf_timeout_s=1e-6)
     maker = PdfMaker(hurried, resources.engine, scratch=tmp_path / "hurried")
     resources_of(client, pdf_maker=maker)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from PIL import ImageOps, ImageStat
 
-from docserver.layout import Block, Box, Rect, confidence_of, with_boxes, words_of
+from docserver.layout import Block, Box, Rect, Word, confidence_of, with_boxes, words_of
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.enclosed import enclosed
 from docserver.ocr.recognition.attempt import Attempt
@@ -26,18 +26,29 @@ HEIGHT_PX = 48
 """Height to which higher shapes are reduced. Tesseract takes larger ones for pictures."""
 
 
+def letter_in_frame(picture: Picture, frame: Box, *, recognise: Callable[[Picture], Attempt]) -> Word | None:
+    """The letter or digit that a frame on a page's picture encloses; None if that is none for certain, as a tick."""
+    attempt = read_alone(picture, frame, origin=(0, 0, 0, 0), recognise=recognise, is_framed=True)
+    return next(words_of(attempt.recognised.blocks)) if attempt else None
+
+
 def read_alone(
-    picture: Picture, place: Rect, *, origin: Box, recognise: Callable[[Picture], Attempt]
+    picture: Picture,
+    place: Rect,
+    *,
+    origin: Box,
+    recognise: Callable[[Picture], Attempt],
+    is_framed: bool = False,
 ) -> Attempt | None:
     """What a shape in this place of a page's picture says, or what its frame encloses; None if that is no letter for
-    certain. Places of words are from the upper left corner of `origin`.
+    certain. Places of words are from the upper left corner of `origin`. A shape that `is_framed` says nothing itself.
     """
     left, top = max(0, int(place[0]) - BORDER_PX), max(0, int(place[1]) - BORDER_PX)
     box = left, top, int(place[2]) + BORDER_PX + 1, int(place[3]) + BORDER_PX + 1
     shape = picture.image.crop(box).convert("L")
     letter = enclosed(shape)
     ink = ImageOps.invert(letter).getbbox() if letter else None
-    for shown, height in ((shape, shape.height), (letter, ink[3] - ink[1] if ink else 0)):
+    for shown, height in ((None if is_framed else shape, shape.height), (letter, ink[3] - ink[1] if ink else 0)):
         if shown is None:
             continue
         scale = min(1.0, HEIGHT_PX / height)

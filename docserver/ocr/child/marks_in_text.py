@@ -47,13 +47,14 @@ def with_own_marks(reading: Reading) -> Reading:
     return with_marks(reading, reading.elements.selection_marks or ())
 
 
-def with_marks(reading: Reading, marks: Sequence[SelectionMark]) -> Reading:
-    """The reading with a sign for each mark in which no other one stands."""
-    if not marks:
+def with_marks(reading: Reading, marks: Sequence[SelectionMark], *, letters: Sequence[Word] = ()) -> Reading:
+    """The reading with a sign for each mark in which no other one stands, and with letters that were read in boxes."""
+    if not (marks or letters):
         return reading
     blocks = reading.blocks
-    signs = [word.box for word in words_of(blocks) if len(word.text) <= SHORT]
-    new = [mark for mark in marks if not any(is_in(mark.box, box) for box in signs)]
+    short = [word.box for word in words_of(blocks) if len(word.text) <= SHORT]
+    signs = (Word(MARKED if mark.state == SELECTED else EMPTY, mark.box, mark.confidence) for mark in marks)
+    new = [word for word in (*signs, *letters) if not any(is_in(word.box, box) for box in short)]
     if not new:
         return reading
     page = _Upright(reading.rotation, reading.width, reading.height)
@@ -64,10 +65,7 @@ def with_marks(reading: Reading, marks: Sequence[SelectionMark]) -> Reading:
         for line in part.lines
     ]
     alone: list[Word] = []
-    signs_of_marks: list[Word] = []
-    for mark in new:
-        word = Word(MARKED if mark.state == SELECTED else EMPTY, mark.box, mark.confidence)
-        signs_of_marks.append(word)
+    for word in new:
         line = page.line_of(word, lines)
         if line is None:
             alone.append(word)
@@ -80,7 +78,7 @@ def with_marks(reading: Reading, marks: Sequence[SelectionMark]) -> Reading:
         earlier = confidence_of(words_of(blocks))
         lowered = min(1.0, reading.confidence / earlier) if earlier else 1.0
         confidence = round(lowered * confidence_of(words_of(together)), 2)
-    tables = _with_signs(reading.elements.tables, list(words_of(together)), signs_of_marks)
+    tables = _with_signs(reading.elements.tables, list(words_of(together)), new)
     elements = pack_elements(replace(reading.elements, tables=tables))
     second = marks_of(word.engine is EngineName.PPOCR for word in words_of(together))
     text, layout = text_of(together), pack_blocks(together)

@@ -171,8 +171,14 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         return own
     picture = _picture(request, source, limits)
     fields = layer.selection_marks if layer else ()
-    picture, found = picture_elements(picture, fields=fields, with_barcodes=request.options.barcodes)
     languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
+    found = picture_elements(
+        picture,
+        fields=fields,
+        with_barcodes=request.options.barcodes,
+        recognise=lambda part: _attempt(part, languages=languages, turning=False, limits=limits),
+    )
+    picture = found.picture
     if layer and not layer.is_exact and not layer.lacks_most:
         reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
     else:
@@ -180,8 +186,8 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         reading = _reading(attempt, picture, review_below=limits.review_below)
         if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
-    reading = with_marks(reading, found.selection_marks or ())
-    reading = replace(reading, packed_elements=pack_elements(replace(found, tables=reading.elements.tables)))
+    reading = with_marks(reading, found.elements.selection_marks or (), letters=found.letters)
+    reading = replace(reading, packed_elements=pack_elements(replace(found.elements, tables=reading.elements.tables)))
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):

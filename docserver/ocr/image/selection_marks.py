@@ -116,13 +116,13 @@ def _boxes_and_buttons(ink: Mask) -> list[Shape]:
         touched = list(touched_squares(ink, known=[shape.box for shape in found], least=least, most=most))
         found += touched
         squares += [shape for shape in touched if not around.is_letter(shape.box)]
-    kept = [*_plausible(squares, around), *_plausible(rings, around)]
+    kept = [*_plausible(squares), *_plausible(rings)]
     everything = np.array([shape.box for shape in found])
     return [shape for shape in _largest(kept) if not _is_cell(shape, everything)]
 
 
-def _plausible(shapes: Sequence[Shape], around: Surroundings) -> list[Shape]:
-    """Those of one kind that are like others, or clear by themselves."""
+def _plausible(shapes: Sequence[Shape]) -> list[Shape]:
+    """Those of one kind that are like others, one of them empty, and clear empty boxes. Frames may have letters."""
     models = [shape for shape in shapes if shape.is_sure and shape.inside < FULL_FROM]
     sides, are_empty = np.array([model.side for model in models]), np.array([model.is_empty for model in models])
     kept = []
@@ -130,7 +130,7 @@ def _plausible(shapes: Sequence[Shape], around: Surroundings) -> list[Shape]:
         alike = np.maximum(sides, shape.side) <= ALIKE * np.minimum(sides, shape.side)
         is_model = shape.is_sure and shape.inside < FULL_FROM
         is_one_of_several = alike.sum() > is_model and (shape.is_empty or (alike & are_empty).any())
-        is_clear = is_model and not shape.is_round and (shape.is_empty or around.is_tall(shape.box))
+        is_clear = is_model and not shape.is_round and shape.is_empty
         if is_one_of_several or is_clear:
             kept.append(shape)
     return kept
