@@ -56,7 +56,7 @@ def read_alone(
         paper = int(ImageStat.Stat(shown.crop((0, 0, shown.width, 1))).median[0])
         reduced = shown.resize((max(1, round(shown.width * scale)), max(1, round(shown.height * scale))))
         attempt = recognise(replace(picture, image=ImageOps.expand(reduced, MARGIN_PX, fill=paper)))
-        if _is_letter(attempt):
+        if is_letter(attempt):
             return _moved(attempt, scale=scale, x=left - origin[0], y=top - origin[1])
     return None
 
@@ -75,7 +75,8 @@ def _moved(attempt: Attempt, *, scale: float, x: int, y: int) -> Attempt:
     return replace(attempt, recognised=replace(attempt.recognised, blocks=blocks))
 
 
-def _is_letter(attempt: Attempt) -> bool:
+def is_letter(attempt: Attempt) -> bool:
+    """True if a letter or digit was read for certain."""
     words = list(words_of(attempt.recognised.blocks))
     text = "".join(word.text for word in words)
     return confidence_of(words) >= MIN_CONFIDENCE and text.isalnum() and text not in LIKE_SYMBOLS

@@ -18,7 +18,7 @@ from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import EXACT, EngineName, Rect, Word, marks_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
-from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
+from docserver.ocr.child.lone_letters import MAX_READ_ALONE, is_letter, read_alone
 from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
 from docserver.ocr.child.marks_in_text import with_marks, with_own_marks
 from docserver.ocr.child.picture_elements import picture_elements
@@ -176,7 +176,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         picture,
         fields=fields,
         with_barcodes=request.options.barcodes,
-        recognise=lambda part: _attempt(part, languages=languages, turning=False, limits=limits),
+        recognise=lambda part: _letter(part, languages=languages, limits=limits),
     )
     picture = found.picture
     if layer and not layer.is_exact and not layer.lacks_most:
@@ -273,6 +273,14 @@ def _attempt(
     return reader.read_again(attempt, second) if second and is_unsure(attempt) else attempt
 
 
+def _letter(picture: Picture, *, languages: str, limits: Limits) -> Attempt:
+    """Read what may be a letter or digit. A quick reading tells most ticks; it takes a few of them for letters."""
+    model = _sample_language(limits) if languages == AUTO else languages
+    recognised = _tesseract(limits).recognise(picture.image, dpi=picture.dpi, languages=model, layout=Layout.LETTER)
+    quick = Attempt(recognised, 0, model)
+    return _attempt(picture, languages=languages, turning=False, limits=limits) if is_letter(quick) else quick
+
+
 def _first_attempt(reader: PageReader, languages: str, limits: Limits) -> Attempt:
     """What Tesseract reads. Raises Unreadable."""
     if languages == AUTO and len(limits.candidates) == 1:
@@ -340,6 +348,11 @@ def _unpacked_size(packed: bytes | None) -> int:
     return 0 if packed is None else len(zlib.decompress(packed))
 
 
+def _sample_language(limits: Limits) -> str:
+    """The model for what tells nothing of its language."""
+    return SAMPLE_LANGUAGE if SAMPLE_LANGUAGE in limits.candidates else "+".join(limits.candidates[:1])
+
+
 def _tesseract(limits: Limits) -> Tesseract:
     return _library(limits.tessdata) if limits.binding == LIBRARY else _program(limits.scratch)
 
@@ -368,7 +381,7 @@ def _ppocr(models: str) -> Ppocr:
 def _mapping_check(languages: str, limits: Limits) -> MappingCheck:
     """The check of fonts for documents in these languages. It is kept, because it remembers its verdicts."""
     if languages == AUTO:
-        languages = SAMPLE_LANGUAGE if SAMPLE_LANGUAGE in limits.candidates else "+".join(limits.candidates[:1])
+        languages = _sample_language(limits)
 
     def read(picture: Image.Image) -> Iterable[Word]:
         tesseract = _tesseract(limits)
