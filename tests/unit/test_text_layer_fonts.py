@@ -8,8 +8,6 @@ from pathlib import Path
 import pikepdf
 import pypdfium2.raw
 import pytest
-import reportlab
-from pikepdf import Dictionary, Name
 from pypdfium2 import _library_scope
 from pypdfium2.internal import bases
 from reportlab.pdfbase import pdfmetrics
@@ -18,6 +16,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import words_of
+from tests.support.samples.pdf_fonts import VERA, add_numbered_font
 from tests.support.samples.pdf_layers import (
     PROSE,
     Draw,
@@ -92,34 +91,12 @@ def test_letters_that_are_mapped_to_blanks_and_drawn_have_to_be_read(blank: int)
 
 def in_numbered_font(text: str, *, unmapped: str) -> bytes:
     """PROSE, and a line in a font whose codes are the numbers of its glyphs. One letter is mapped to nothing."""
-    font = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
-    glyphs = TTFont("Vera", str(font)).face.charToGlyph
+    glyphs = TTFont("Vera", str(VERA)).face.charToGlyph
     codes = {letter: glyphs[ord(letter)] for letter in sorted(set(text))}
-    texts = {letter: "" if letter == unmapped else f"{ord(letter):04X}" for letter in codes}
-    listed = "\n".join(f"<{code:04X}> <{texts[letter]}>" for letter, code in codes.items())
-    mapping = f"begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange\n{len(codes)} beginbfchar\n{listed}\n"
     file = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf(lines(PROSE)))) as made:
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor, FontName=Name.Vera, Flags=4, FontFile2=made.make_stream(font.read_bytes())
-        )
-        descendant = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType2,
-            BaseFont=Name.Vera,
-            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
-            FontDescriptor=made.make_indirect(descriptor),
-            DW=700,
-            CIDToGIDMap=Name.Identity,
-        )
-        made.pages[0].Resources.Font["/Numbered"] = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.Type0,
-            BaseFont=Name.Vera,
-            Encoding=Name("/Identity-H"),
-            DescendantFonts=[made.make_indirect(descendant)],
-            ToUnicode=made.make_stream(f"{mapping}endbfchar endcmap".encode()),
-        )
+        texts = {code: "" if letter == unmapped else letter for letter, code in codes.items()}
+        add_numbered_font(made, "Numbered", texts, width=700, encoding="/Identity-H")
         shown = "".join(f"{codes[letter]:04X}" for letter in text)
         made.pages[0].contents_add(made.make_stream(f"BT /Numbered 11 Tf 72 400 Td <{shown}> Tj ET".encode()))
         made.save(file)

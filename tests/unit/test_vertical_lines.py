@@ -2,14 +2,12 @@
 
 import io
 from collections.abc import Iterable
-from pathlib import Path
 
 import pikepdf
 import pytest
-import reportlab
-from pikepdf import Array, Dictionary, Name
 
 from docserver.layout import words_of
+from tests.support.samples.pdf_fonts import add_numbered_font
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
 from tests.support.text_layers import DPI, layer
 
@@ -22,37 +20,14 @@ Place = tuple[str, float, float]
 
 def written(places: Iterable[Place], *, encoding: str, rotate: int = 0) -> bytes:
     """PROSE, and texts of these letters in a font whose ideographs look like other letters, and whose digits do not."""
-    codes = {letter: f"{number:04X}" for number, letter in enumerate(LETTERS, start=20)}
-    mapping = "\n".join(f"<{code}> <{ord(letter):04X}>" for letter, code in codes.items())
+    codes = {letter: number for number, letter in enumerate(LETTERS, start=20)}
     file = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf(lines(PROSE)))) as made:
-        font_file = made.make_stream((Path(reportlab.__file__).parent / "fonts/Vera.ttf").read_bytes())
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor, FontName=Name.Made, Flags=4, Ascent=880, Descent=-120, FontFile2=font_file
-        )
-        descendant = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType2,
-            BaseFont=Name.Made,
-            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
-            FontDescriptor=made.make_indirect(descriptor),
-            DW=1000,
-            CIDToGIDMap=Name.Identity,
-        )
-        to_unicode = (
-            "begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
-            f"{len(codes)} beginbfchar\n{mapping}\nendbfchar endcmap"
-        )
-        made.pages[0].Resources.Font["/V"] = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.Type0,
-            BaseFont=Name.Made,
-            Encoding=Name(encoding),
-            DescendantFonts=Array([made.make_indirect(descendant)]),
-            ToUnicode=made.make_stream(to_unicode.encode()),
-        )
+        texts = {code: letter for letter, code in codes.items()}
+        add_numbered_font(made, "V", texts, width=1000, encoding=encoding)
         shown = "\n".join(
-            f"BT /V {SIZE} Tf {x} {y} Td <{''.join(codes[letter] for letter in text)}> Tj ET" for text, x, y in places
+            f"BT /V {SIZE} Tf {x} {y} Td <{''.join(f'{codes[letter]:04X}' for letter in text)}> Tj ET"
+            for text, x, y in places
         )
         made.pages[0].contents_add(made.make_stream(shown.encode()))
         made.pages[0].obj.Rotate = rotate
