@@ -185,6 +185,16 @@ def around(rects: Iterable[AnyRect]) -> AnyRect:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
+def area(rect: AnyRect) -> float:
+    x0, y0, x1, y1 = rect
+    return (x1 - x0) * (y1 - y0)
+
+
+def overlap(one: AnyRect, other: AnyRect) -> bool:
+    """True if the rectangles have a part in common, and not just a side."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:
     """Apply the function `box` to every box of the paragraph: its own box, and those of its lines and words."""
 

@@ -40,6 +40,11 @@ def direction(texts: Iterable[str]) -> str:
     return "rtl" if runs_right_to_left("".join(texts)) else "ltr"
 
 
+def without_accents(text: str) -> str:
+    """The text without accents and other marks over or below letters."""
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+
+
 def spaced(words: Iterable[str]) -> str:
     """The words joined in one line, with a space between two words unless both belong to a script without spaces."""
     return "".join(_with_spaces([word for word in words if word]))

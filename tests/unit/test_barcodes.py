@@ -16,12 +16,12 @@ from reportlab.graphics.shapes import Drawing
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.elements import BARCODE_KINDS, Barcode
-from docserver.layout import Box
+from docserver.layout import Box, area
 from docserver.ocr.child import tasks
 from docserver.ocr.image import barcodes as image_barcodes
 from docserver.ocr.image.barcodes import without_barcodes
 from docserver.ocr.image.connected import connected
-from docserver.ocr.image.dense_places import area, dense_places
+from docserver.ocr.image.dense_places import dense_places
 from docserver.ocr.image.overview import overview
 from docserver.ocr.requests import ReadOwnTexts
 from docserver.reading_options import Options

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
-from docserver.layout import Box, around
-from docserver.ocr.image.dense_places import area, dense_places, overlap
+from docserver.layout import Box, area, around, overlap
+from docserver.ocr.image.dense_places import dense_places
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Shades
 

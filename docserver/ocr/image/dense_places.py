@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from docserver.layout import Box, around
+from docserver.layout import Box, area, around, overlap
 from docserver.ocr.image.connected import connected
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Mask, Shades, lightest_around
@@ -127,14 +127,3 @@ def _joined(places: Iterable[Box]) -> list[Box]:
 def _are_one(place: Box, other: Box) -> bool:
     common = max(place[0], other[0]), max(place[1], other[1]), min(place[2], other[2]), min(place[3], other[3])
     return area(around([place, other])) <= MAX_GROWTH * (area(place) + area(other) - area(common))
-
-
-def area(box: Box) -> int:
-    """The number of pixels of a box."""
-    x0, y0, x1, y1 = box
-    return (x1 - x0) * (y1 - y0)
-
-
-def overlap(box: Box, other: Box) -> bool:
-    """True if the boxes have pixels in common."""
-    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]

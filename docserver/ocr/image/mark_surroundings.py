@@ -17,8 +17,7 @@ CLOSE_ON_ITS_SIDE = 0.25
 """The same as CLOSE for what is above and below a square: boxes of a list may be closer than those of a line."""
 
 TALLER_THAN_LETTERS = 1.12
-"""A ring, and a marked box on a page without empty ones, is at least so many times as tall as the letters beside it.
-The letters O and B are as tall as they are."""
+"""A ring is at least so many times as tall as the letters beside it. The letter O is as tall as they are."""
 
 NEAR = 8
 """Distance of letters with which a ring is compared, as a multiple of its side."""

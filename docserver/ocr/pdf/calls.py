@@ -112,12 +112,17 @@ def objects_of_characters(text: int, indexes: Iterable[int]) -> list[int]:
 
 def matrices_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
     """Rows of a, b, c and d of the matrix of each of these characters. A font size below 0 turns them around."""
-    rows = np.zeros((len(indexes), 6), np.float32)
-    deque(map(matrix, repeat(text), indexes, _cells(rows)[0]), maxlen=0)
+    matrices = unsigned_matrices(text, indexes)
     sizes = np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes))
-    matrices = rows[:, :4].astype(np.float64)
     matrices[sizes < 0] *= -1
     return matrices
+
+
+def unsigned_matrices(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
+    """The same without regard to font sizes."""
+    rows = np.zeros((len(indexes), 6), np.float32)
+    deque(map(matrix, repeat(text), indexes, _cells(rows)[0]), maxlen=0)
+    return rows[:, :4].astype(np.float64)
 
 
 def rooms_of_characters(text: int, indexes: Collection[int]) -> list[Rect]:

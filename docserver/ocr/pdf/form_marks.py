@@ -7,8 +7,7 @@ import numpy as np
 import pypdfium2.raw as pdfium
 
 from docserver.elements import SELECTED, UNSELECTED, SelectionMark
-from docserver.layout import EXACT, Box
-from docserver.ocr.image.dense_places import overlap
+from docserver.layout import EXACT, Box, overlap
 from docserver.ocr.image.mark_close_ups import SEARCHED_SIDE_PX
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.selection_marks import selection_marks

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from docserver.layout import Block, Box, Line, Paragraph, Rect, Word, around, confidence_of, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, confidence_of, overlap, text_of, words_of
 from docserver.ocr.image.transform import PageImage, cropped, scaled
 from docserver.ocr.recognition.evidence import FEW_WORDS, SURE_FROM
 from docserver.ocr.recognition.tesseract import Recognised
@@ -65,7 +65,7 @@ class LoneWords:
 
     def _is_in(self, spot: Box, boxes: Iterable[Box]) -> bool:
         place = self._page.to_original.on_rect(*spot)
-        return any(_overlap(box, place) for box in boxes)
+        return any(overlap(box, place) for box in boxes)
 
     def _words_of(self, spot: Box) -> list[Word]:
         if spot not in self._readings:
@@ -134,7 +134,7 @@ def _without(block: Block, boxes: Sequence[Box]) -> Block | None:
     for paragraph in block.paragraphs:
         lines = []
         for line in paragraph.lines:
-            words = tuple(word for word in line.words if not any(_overlap(word.box, box) for box in boxes))
+            words = tuple(word for word in line.words if not any(overlap(word.box, box) for box in boxes))
             if words:
                 lines.append(Line(line.box if words == line.words else around(word.box for word in words), words))
         if lines:
@@ -145,7 +145,3 @@ def _without(block: Block, boxes: Sequence[Box]) -> Block | None:
 def _block(words: Sequence[Word]) -> Block:
     box = around(word.box for word in words)
     return Block(box, (Paragraph(box, (Line(box, tuple(words)),)),))
-
-
-def _overlap(rect: Rect, other: Rect) -> bool:
-    return all(rect[low] < other[low + 2] and other[low] < rect[low + 2] for low in (0, 1))

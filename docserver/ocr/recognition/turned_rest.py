@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, overlap, text_of, words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original, paper_colour, turned
 from docserver.ocr.image.unread_letters import letters_on_side
 from docserver.ocr.recognition.attempt import Attempt
@@ -60,8 +60,7 @@ def _is_sure(line: Line) -> bool:
 
 
 def _overlaps(box: Box, lines: Iterable[Line]) -> bool:
-    left, top, right, bottom = box
-    return any(x0 < right and left < x1 and y0 < bottom and top < y1 for x0, y0, x1, y1 in (line.box for line in lines))
+    return any(overlap(box, line.box) for line in lines)
 
 
 def _kept(blocks: Iterable[Block], wrong: set[int]) -> Iterator[Block]:

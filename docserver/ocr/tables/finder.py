@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from docserver.layout import Rect
+from docserver.layout import area, overlap
 from docserver.ocr.tables import ruled, unruled
 from docserver.ocr.tables.candidates import between_rules, candidates
 from docserver.ocr.tables.draft import Draft, is_in
@@ -33,7 +33,7 @@ def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
     is_ruled = len(rules.horizontal) > 1
     segments = [*page.segments, *page.of_prose()] if is_ruled else page.segments
     found: list[Draft] = []
-    for grid in sorted(grids(rules, size=size), key=lambda grid: -_area(grid.rect)):
+    for grid in sorted(grids(rules, size=size), key=lambda grid: -area(grid.rect)):
         free = _free(segments, found)
         if (table := ruled.table_in(grid, free, size=size)) is not None and _holds_its_words(table):
             found.append(table)
@@ -44,17 +44,15 @@ def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
         for rows in groups:
             for part in [rows] if is_between else _beside_each_other(rows, across, size=size):
                 table = unruled.table_of(part, across, size=size, is_between_rules=is_between)
-                if table is None or not _holds_its_words(table) or _overlaps(table, found):
+                if table is None or not _holds_its_words(table):
+                    continue
+                if any(overlap(table.rect, other.rect) for other in found):
                     continue
                 # Another table may have taken in words of these rows.
                 others = _free(free if is_ruled else [*free, *page.of_prose()], found)
                 if _numbers(table) <= _numbers_of(others) and _has_taken_in(table, others):
                     found.append(table)
     return sorted(found, key=lambda table: table.rect[1])
-
-
-def _area(rect: Rect) -> float:
-    return (rect[2] - rect[0]) * (rect[3] - rect[1])
 
 
 def _free(segments: Sequence[Segment], tables: Iterable[Draft]) -> list[Segment]:
@@ -76,14 +74,6 @@ def _holds_its_words(table: Draft) -> bool:
     words = [(word, cell) for cell in table.cells for word in cell.words]
     outside = sum(not is_in(word.middle, cell.rect) for word, cell in words)
     return len(words) == len(_numbers(table)) and outside <= MAX_OUTSIDE * len(words)
-
-
-def _overlaps(table: Draft, others: Iterable[Draft]) -> bool:
-    x0, y0, x1, y1 = table.rect
-    return any(
-        min(x1, other.rect[2]) > max(x0, other.rect[0]) and min(y1, other.rect[3]) > max(y0, other.rect[1])
-        for other in others
-    )
 
 
 def _beside_each_other(rows: list[Row], rules: Sequence[Rule], *, size: float) -> list[list[Row]]:

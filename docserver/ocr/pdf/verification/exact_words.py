@@ -5,7 +5,7 @@ from functools import partial
 
 from PIL import Image
 
-from docserver.layout import Rect
+from docserver.layout import Rect, area
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.coordinates import PointsToPixels
 from docserver.ocr.pdf.glyphs.symbols import symbols
@@ -83,8 +83,8 @@ def exact_and_unread(
     patches = patches_beside(words=places)
     if patches.area and (signs := symbols(objects.paths)):
         patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
-    scans = [rect for rect in image_rects if _area(rect) >= MIN_SCAN_SHARE * to_pixels.width * to_pixels.height]
-    text_area = sum(_area(word.rect) for word in exact)
+    scans = [rect for rect in image_rects if area(rect) >= MIN_SCAN_SHARE * to_pixels.width * to_pixels.height]
+    text_area = sum(area(word.rect) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
     lacks_most = (
         len(drawn) == len(words)
@@ -92,11 +92,6 @@ def exact_and_unread(
         and (letters < FEW_LETTERS or patches.within(scans).area > text_area)
     )
     return exact, patches if patches.area else None, lacks_most
-
-
-def _area(rect: Rect) -> float:
-    left, top, right, bottom = rect
-    return (right - left) * (bottom - top)
 
 
 def unread_turned(words: Sequence[OwnWord], *, whole: Image.Image, to_pixels: PointsToPixels) -> list[OwnWord]:

@@ -11,7 +11,8 @@ from functools import lru_cache
 from itertools import pairwise
 from operator import add
 from string import ascii_lowercase
-from unicodedata import combining, normalize
+
+from docserver.typography import without_accents
 
 MIN_PAIRS = 20
 """Fewest pairs of letters for the full test. A page of numbers has fewer."""
@@ -152,11 +153,7 @@ def _is_common(pair: str) -> bool:
     if common is None:
         # Letters that follow each other in the alphabet are a list.
         return pair[0] <= LAST_OF_ALPHABETS and ord(pair[1]) != ord(pair[0]) + 1
-    return pair in common or _without_accents(pair) in common
-
-
-def _without_accents(text: str) -> str:
-    return "".join(char for char in normalize("NFD", text) if not combining(char))
+    return pair in common or without_accents(pair) in common
 
 
 def _has_common_pairs(text: str) -> bool:

@@ -273,7 +273,7 @@ class TextCharacters:
         """The x and y where these characters begin on their baselines, and the sizes of their letters, in points."""
         places = self.places_of(indexes)
         x, y = calls.origins_of_characters(self.text_address, places).T
-        a, b, c, d = calls.matrices_of_characters(self.text_address, places).T
+        a, b, c, d = calls.unsigned_matrices(self.text_address, places).T
         along, across = np.hypot(a, b), np.hypot(c, d)
         along[along == 0.0] = 1.0
         scale = np.where(along * MAX_SIZE_RATIO < across, along, across)
