@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tests.support import forked_ocr, hosts
 
@@ -155,7 +155,6 @@ def main() -> None:
             messages.close()
             status, *outputs = descriptors
             _start_and_report(*json.loads(message), status=status, outputs=outputs, machine=machine)
-            return
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -169,7 +168,7 @@ def _start_and_report(
     status: int,
     outputs: list[int],
     machine: "Machine | None",
-) -> None:
+) -> NoReturn:
     """Report the id of a process that runs the module, and how it ends."""
     pid = os.fork()
     if pid:
@@ -193,7 +192,7 @@ def _start_and_report(
     sys.argv = [module, *arguments]
     # As if Python had been started with the module: processes that this one spawns import it again.
     sys.modules["__main__"] = import_module(module)
-    sys.modules["__main__"].main()
+    forked_ocr.end_with(sys.modules["__main__"].main)
 
 
 if __name__ == "__main__":

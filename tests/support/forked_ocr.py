@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -181,8 +182,29 @@ def _run(code: str, descriptors: dict[int, int], *, environment: dict[str, str],
     sys.argv = ["-c", "--multiprocessing-fork"]
     # multiprocessing runs the server's main module again, and Python warns where it was imported before.
     sys.modules.pop(fault_launcher.MODULE, None)
-    exec(code, {"__name__": "__main__"})
-    sys.exit()
+    end_with(lambda: exec(code, {"__name__": "__main__"}))
+
+
+def end_with(run: Callable[[], None]) -> NoReturn:
+    """Run a program, let its threads end, do what it registered for its exit, and exit as it says.
+
+    Python would go on to delete all that was imported, and copy the memory that the forks share for it.
+    """
+    status: Any = 0
+    try:
+        run()
+    except SystemExit as ended:
+        status = ended.code or 0
+    except BaseException:  # noqa: BLE001 - what no program catches is written and makes the status 1
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        # The resource tracker of multiprocessing closes them.
+        if not stream.closed:
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
