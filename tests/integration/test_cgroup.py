@@ -24,8 +24,6 @@ from tests.support.cgroups import cgroup_of, delegated_cgroup, enable_controller
 from tests.support.slots import alive, assert_reads, child_of, inside, install, read
 from tests.support.waiting import in_time, until
 
-pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
-
 ESCAPE = """
 reading, writing = os.pipe()
 if os.fork() == 0:
@@ -159,6 +157,7 @@ async def test_the_kernel_refuses_processes_beyond_the_limit(
 
 
 async def test_a_process_that_takes_too_much_memory_is_killed_by_the_kernel_where_it_can(
+    spawned_ocr_processes: None,
     make_slot: Callable[..., Slot],
     cgroups: Cgroups | None,
     source: Path,

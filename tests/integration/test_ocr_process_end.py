@@ -24,8 +24,6 @@ from tests.support.slots import alive, assert_reads, child_of, inside, install, 
 from tests.support.users import in_another_process, ordinary_user_in
 from tests.support.waiting import HANG_S, until
 
-pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
-
 PR_SET_NAME = 15
 
 
@@ -151,7 +149,7 @@ GREED = {
         """,
     "disk, by names alone": 'mkdir "$TMPDIR/a"; cd "$TMPDIR/a"; touch $(seq 1100); sleep 600',
     "memory": f"""
-        for i in $(seq 8); do {sys.executable} -c 'import time; kept = b"x" * 150_000_000; time.sleep(600)' & done
+        for i in $(seq 16); do {sys.executable} -c 'import time; kept = b"x" * 150_000_000; time.sleep(600)' & done
         wait
         """,
 }
@@ -162,7 +160,7 @@ async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
     greed: str, make_slot: Callable[..., Slot], source: Path, programs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     install(programs, "tesseract", GREED[greed])
-    slot = make_slot(max_page_mp=1.0, child_memory_mb=400)
+    slot = make_slot(max_page_mp=1.0, child_memory_mb=800)
     await slot.start()
     group = child_of(slot)
 

@@ -17,8 +17,6 @@ from docserver.setting_types import SandboxMode
 from tests.support import samples
 from tests.support.slots import assert_reads, child_of, inside, older_kernels, read
 
-pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
-
 ABI = landlock.abi()
 
 
@@ -229,7 +227,9 @@ async def test_unknown_calls_and_calls_of_another_abi_look_unimplemented(
         await inside(make_slot(), f"call({number}, 0)")
 
 
-async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..., Slot]) -> None:
+async def test_every_thread_of_an_ocr_process_is_confined(
+    spawned_ocr_processes: None, make_slot: Callable[..., Slot]
+) -> None:
     child = await inside(make_slot(), "found = os.getpid()")
 
     states = [status.read_text() for status in Path(f"/proc/{child}/task").glob("*/status")]
@@ -238,7 +238,9 @@ async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..
     assert all("Seccomp:\t2" in state and "NoNewPrivs:\t1" in state for state in states)
 
 
-async def test_an_ocr_process_has_only_its_own_pipes_open(make_slot: Callable[..., Slot]) -> None:
+async def test_an_ocr_process_has_only_its_own_pipes_open(
+    spawned_ocr_processes: None, make_slot: Callable[..., Slot]
+) -> None:
     slot = make_slot()
     await slot.start()
     open_files = [descriptor.readlink() for descriptor in Path(f"/proc/{child_of(slot)}/fd").iterdir()]

@@ -30,8 +30,6 @@ from tests.support.slots import (
 )
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
-
 
 async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     make_slot: Callable[..., Slot], source: Path, programs: Path
@@ -100,7 +98,7 @@ async def test_a_stopped_process_is_killed_in_time(make_slot: Callable[..., Slot
 
 
 async def test_a_killed_process_costs_its_own_page_alone(
-    make_slot: Callable[..., Slot], source: Path, programs: Path
+    spawned_ocr_processes: None, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     healthy, dying = make_slot(), make_slot()
     await assert_reads(healthy, source)
