@@ -20,7 +20,7 @@ from docserver.layout import Box, area
 from docserver.ocr.child import tasks
 from docserver.ocr.image import barcodes as image_barcodes
 from docserver.ocr.image.barcodes import without_barcodes
-from docserver.ocr.image.connected import connected
+from docserver.ocr.image.connected import connected, first_connected
 from docserver.ocr.image.dense_places import dense_places
 from docserver.ocr.image.overview import overview
 from docserver.ocr.requests import ReadOwnTexts
@@ -197,6 +197,15 @@ def test_groups_of_pixels_are_connected_also_at_corners() -> None:
 
     assert groups == [(0, 0, 3, 2), (0, 3, 2, 5), (3, 3, 5, 5), (6, 0, 7, 3), (6, 4, 7, 5)]
     assert connected(np.zeros((3, 3), dtype=np.bool_)).size == 0
+
+
+def test_the_first_group_is_connected_at_the_sides_of_pixels() -> None:
+    rows = ["..#.#", "..###", ".#...", "#...#"]
+    ink = np.array([[cell == "#" for cell in row] for row in rows])
+
+    first = first_connected(ink)
+
+    assert np.argwhere(first).tolist() == [[0, 2], [0, 4], [1, 2], [1, 3], [1, 4]]
 
 
 def drawn(draw: Callable[[Canvas], None]) -> bytes:

@@ -8,8 +8,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.analysis import analyse
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.preparation import in_grey
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.sampling import sample_rows
+from docserver.ocr.image.shades import DARKEST_PAPER, EVEN_PAPER, evenly_lit, paper_in_full
+from docserver.ocr.image.spots import may_show_letters
 from docserver.ocr.image.transform import (
     PageImage,
     cropped,
@@ -286,3 +290,36 @@ def test_a_sample_of_a_page_with_a_single_line_has_it_in_the_middle() -> None:
     assert bottom - top == 350
     assert top < 850
     assert bottom > 1170
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_page_is_measured_once_for_all_that_look_at_it(mode: str) -> None:
+    picture = Picture(Image.new("L", SIZE, 200).convert(mode), 300)
+
+    page = PageImage.of(picture)
+
+    assert page.overview is picture.overview
+    assert in_grey(page).overview is picture.overview
+    assert turned(page, 90).overview.grey.size == SIZE[::-1]
+
+
+def test_the_light_of_each_place_is_made_even_by_the_paper_around_it() -> None:
+    shade = np.linspace(90, 250, 300)[:, np.newaxis] * np.ones((1, 200))
+    page = Image.fromarray(np.where(np.arange(200) % 20 < 2, shade / 3, shade).astype(np.uint8))
+
+    even = evenly_lit(page)
+
+    papers = np.maximum(np.asarray(paper_in_full(page), dtype=np.float32), DARKEST_PAPER)
+    expected = np.minimum(np.asarray(page, dtype=np.float32) * (EVEN_PAPER / papers), 255).astype(np.uint8)
+    assert np.array_equal(np.asarray(even), expected)
+
+
+@pytest.mark.parametrize("place", [(140, 140), (20, 260)])
+def test_a_letter_is_seen_wherever_it_stands_in_a_dark_edge(place: tuple[int, int]) -> None:
+    ink = np.zeros((300, 300), dtype=np.bool_)
+    ink[:10] = ink[-10:] = ink[:, :10] = ink[:, -10:] = True
+    edge_alone = ink.copy()
+    ink[place[1] : place[1] + 12, place[0] : place[0] + 3] = True
+
+    assert may_show_letters(ink, joined=True)
+    assert not may_show_letters(edge_alone, joined=True)

@@ -40,6 +40,8 @@ class _Line:
     block: int
     paragraph: int
     words: list[Word]
+    box: Box
+    """The box around the words, on the upright page."""
 
 
 def with_own_marks(reading: Reading) -> Reading:
@@ -59,7 +61,7 @@ def with_marks(reading: Reading, marks: Sequence[SelectionMark], *, letters: Seq
         return reading
     page = _Upright(reading.rotation, reading.width, reading.height)
     lines = [
-        _Line(block, paragraph, list(line.words))
+        _Line(block, paragraph, list(line.words), page.box(around(word.box for word in line.words)))
         for block, (_, paragraphs) in enumerate((block.box, block.paragraphs) for block in blocks)
         for paragraph, part in enumerate(paragraphs)
         for line in part.lines
@@ -134,7 +136,7 @@ class _Upright:
         side = max(right - left, bottom - top)
         nearest, least = None, MAX_DISTANCE * side
         for line in lines:
-            x0, y0, x1, y1 = self.box(around(other.box for other in line.words))
+            x0, y0, x1, y1 = line.box
             offset = abs(y0 + y1 - top - bottom) / 2
             distance = max(0, x0 - right, left - x1)
             if offset <= MAX_OFFSET * (bottom - top + y1 - y0) / 2 and distance < least:
@@ -148,6 +150,7 @@ class _Upright:
         is_leftwards = middles[0] > middles[-1]
         place = sum((other > middle) if is_leftwards else (other < middle) for other in middles)
         line.words.insert(place, word)
+        line.box = around((line.box, self.box(word.box)))
 
     def with_lines_of_their_own(self, blocks: Sequence[Block], words: Iterable[Word]) -> tuple[Block, ...]:
         """The blocks, and a block for each mark beside which there is no line, before the first one that is lower."""

@@ -38,7 +38,7 @@ def picture_elements(
     recognise: Callable[[Picture], Attempt],
 ) -> Found:
     """Look for barcodes and boxes to tick. `fields` are the boxes of a PDF's form, which knows more of them."""
-    page = overview(picture.image)
+    page = picture.overview
     found = barcodes(page) if with_barcodes else None
     image = without_barcodes(picture.image, found or ())
     boxes = merged(fields, selection_marks(overview(image) if found else page))
@@ -47,9 +47,10 @@ def picture_elements(
     if letters:
         # The others may have letters, too.
         letters |= _letters_in(picture, marked[MAX_READ_ALONE:MAX_BOXES_READ], recognise=recognise)
+    cleaned = without_marks(image, boxes)
     marks = tuple(mark for mark in boxes if mark not in letters)
     return Found(
-        replace(picture, image=without_marks(image, boxes)),
+        picture if cleaned is picture.image else replace(picture, image=cleaned),
         Elements(barcodes=found, selection_marks=marks),
         tuple(letters.values()),
     )

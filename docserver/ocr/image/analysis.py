@@ -21,6 +21,7 @@ from docserver.ocr.image.shades import (
     has_ink,
     is_on_dark_backing,
     paper,
+    shows_more_than_noise,
     threshold,
 )
 from docserver.ocr.image.shape import is_snippet
@@ -132,7 +133,7 @@ def analyse(image: Image.Image, seen: Overview | None = None) -> PageAnalysis | 
     if light_on_dark:
         grey, small, contrasts = ImageOps.invert(grey), ImageOps.invert(small), -contrasts
     ink = contrasts > INK_CONTRAST
-    if not has_ink(small, contrasts):
+    if not (has_ink(small, contrasts) if light_on_dark else shows_more_than_noise(seen.ink)):
         return None
     points = _points(ink)
     sharpness = _sharpness(*points, ANGLES)

@@ -15,7 +15,7 @@ def connected(ink: Mask) -> Boxes:
     rows, starts, ends = runs_in_rows(ink)
     if not rows.size:
         return np.empty((0, 4), dtype=np.int64)
-    upper, lower = _touching(rows, starts, ends, width=ink.shape[1])
+    upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
     groups = _lowest_connected(rows.size, upper, lower)
     order = np.argsort(groups, kind="stable")
     firsts = np.flatnonzero(np.diff(groups[order], prepend=-1))
@@ -28,14 +28,27 @@ def connected(ink: Mask) -> Boxes:
     return np.stack(sides, axis=1)
 
 
-def _touching(rows: Boxes, starts: Boxes, ends: Boxes, *, width: int) -> tuple[Boxes, Boxes]:
-    """The pairs of runs that touch in neighbouring rows, by their numbers."""
+def first_connected(ink: Mask) -> Mask:
+    """The pixels that are connected with the first one of the uppermost row with ink, without those at corners."""
+    height, width = ink.shape
+    rows, starts, ends = runs_in_rows(ink)
+    upper, lower = _touching(rows, starts, ends, width=width, corners=False)
+    in_group = _lowest_connected(rows.size, upper, lower) == 0
+    edges = np.zeros(height * width + 1, dtype=np.int8)
+    edges[(rows * width + starts)[in_group]] += 1
+    edges[(rows * width + ends)[in_group]] -= 1
+    group: Mask = edges[:-1].cumsum(dtype=np.int8).view(np.bool_).reshape(height, width)
+    return group
+
+
+def _touching(rows: Boxes, starts: Boxes, ends: Boxes, *, width: int, corners: bool) -> tuple[Boxes, Boxes]:
+    """The pairs of runs that touch in neighbouring rows, by their numbers; with `corners`, also at a corner."""
     stride = width + 2
     first_places, last_places = rows * stride + starts, rows * stride + ends
-    # The runs of the row below from the first that ends at or behind this one's start to the last that begins before
-    # or at its end.
-    firsts = np.searchsorted(last_places, first_places + stride, side="left")
-    lasts = np.searchsorted(first_places, last_places + stride, side="right")
+    # The runs of the row below from the first that ends behind this one's start to the last that begins before its end,
+    # or at these places if they touch at a corner.
+    firsts = np.searchsorted(last_places, first_places + stride, side="left" if corners else "right")
+    lasts = np.searchsorted(first_places, last_places + stride, side="right" if corners else "left")
     return pairs_in(firsts, lasts)
 
 

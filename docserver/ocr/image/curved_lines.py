@@ -137,7 +137,7 @@ def _curves(ink: Mask) -> tuple[Numbers, Numbers] | None:
     if slopes is None:
         return None
     followed = strips.followed(slopes)
-    level = strips.sharpness(np.broadcast_to(strips.rows, followed.shape))
+    level = _sharpness(strips.profiles)
     # Most pages are flat and end here: to align their strips would take three times as long.
     if strips.sharpness(followed) <= level or not strips.are_curved(followed, slopes):
         return None
@@ -163,7 +163,7 @@ class _Strips:
         left = (width - STRIPS * self._width) // 2
         inner = ink[:, left : left + STRIPS * self._width]
         profiles = inner.reshape(self._height, STRIPS, self._width).sum(axis=2, dtype=np.float64).T
-        self._profiles = _smoothed(profiles)
+        self.profiles = _smoothed(profiles)
         self.columns: Numbers = left + (np.arange(STRIPS) + 0.5) * self._width
         self._between: Numbers = (self.columns[1:] + self.columns[:-1]) / 2
         self.rows = _rows(self._height)
@@ -172,7 +172,7 @@ class _Strips:
 
     def slopes(self) -> Surface | None:
         """The slope of the lines everywhere; None if there is too little text."""
-        rises, weights = _shifts(self._profiles[:-1], self._profiles[1:], self._bands, most=MAX_RISE_PX)
+        rises, weights = _shifts(self.profiles[:-1], self.profiles[1:], self._bands, most=MAX_RISE_PX)
         if np.count_nonzero(weights.any(axis=0)) < MIN_BANDS:
             return None
         return fitted(*np.meshgrid(self._between, self._middles, indexing="ij"), rises / self._width, weights)
@@ -205,8 +205,7 @@ class _Strips:
 
     def sharpness(self, heights: Numbers) -> float:
         """How sharply lines and gaps alternate if the lines have these heights, in parts of the page side by side."""
-        parts = self._sampled(heights).reshape(PARTS, STRIPS // PARTS, -1).sum(axis=1)
-        return float(np.square(np.diff(parts, axis=1)).sum() / max(1.0, parts.sum()))
+        return _sharpness(self._sampled(heights))
 
     def count_lines(self, heights: Numbers) -> int:
         """The number of lines if they have these heights."""
@@ -234,10 +233,24 @@ class _Strips:
 
     def _sampled(self, heights: Numbers) -> Numbers:
         """The profiles of the strips with each line at its row."""
-        rows = np.arange(self._height)
-        places = (np.interp(rows, self.rows, of_strip) for of_strip in heights)
-        pairs = zip(places, self._profiles, strict=True)
-        return np.array([np.interp(at, rows, profile, left=0.0, right=0.0) for at, profile in pairs])
+        # The heights are known for rows at equal distances, so that those between them need no search.
+        numbers, parts = np.divmod(np.arange(self._height) - self.rows[0], ROW_STEP_PX)
+        first = numbers.astype(np.int64)
+        places = heights[:, first] + (heights[:, first + 1] - heights[:, first]) * (parts / ROW_STEP_PX)
+        upper = np.clip(places.astype(np.int64), 0, self._height - 2)
+        above, below = (np.take_along_axis(self.profiles, upper + step, axis=1) for step in (0, 1))
+        is_seen = (places >= 0) & (places <= self._height - 1)
+        return np.where(is_seen, above + (below - above) * (places - upper), 0.0)
+
+
+def _sharpness(profiles: Numbers) -> float:
+    parts = profiles.reshape(PARTS, STRIPS // PARTS, -1).sum(axis=1)
+    return float(np.square(np.diff(parts, axis=1)).sum() / max(1.0, parts.sum()))
+
+
+def _sums(values: Numbers) -> Numbers:
+    """The sum of all values before each place in a row, and of the whole row."""
+    return np.pad(values.cumsum(axis=1), ((0, 0), (1, 0)))
 
 
 def _smoothed(profiles: Numbers) -> Numbers:
@@ -254,22 +267,25 @@ def _shifts(first: Numbers, second: Numbers, bands: NDArray[np.int64], *, most: 
     `most` up or down; and the weight of this measurement, 0 if the two are not alike.
     """
 
-    def in_bands(values: Numbers) -> Numbers:
-        sums: Numbers = np.add.reduceat(values, bands[:-1], axis=1)
-        return sums
+    def in_bands(sums: Numbers, shift: int) -> Numbers:
+        return np.asarray(sums[:, bands[1:] + shift] - sums[:, bands[:-1] + shift], dtype=np.float64)
 
-    def variance(profiles: Numbers) -> Numbers:
-        spread: Numbers = in_bands(profiles * profiles) - np.square(in_bands(profiles)) / sizes
-        return np.maximum(spread, 1e-6)
+    def variance(of_bands: Numbers, of_squares: Numbers) -> Numbers:
+        return np.maximum(of_squares - np.square(of_bands) / sizes, 1e-6)
 
     sizes = np.diff(bands)
     shifts = np.arange(-most - 1, most + 2)
-    of_first, spread = in_bands(first), variance(first)
-    alike = []
-    for shift in shifts:
-        moved = np.roll(second, -shift, axis=1)
-        together = in_bands(first * moved) - of_first * in_bands(moved) / sizes
-        alike.append(together / np.sqrt(spread * variance(moved)))
+    of_first = in_bands(_sums(first), 0)
+    spread = variance(of_first, in_bands(_sums(first * first), 0))
+    around = np.pad(second, ((0, 0), (most + 1, most + 1)), mode="wrap")
+    sums, sums_of_squares = _sums(around), _sums(around * around)
+    products, alike, variances = np.empty_like(first), [], []
+    for start in range(shifts.size):
+        of_moved = in_bands(sums, start)
+        variances.append(variance(of_moved, in_bands(sums_of_squares, start)))
+        np.multiply(first, around[:, start : start + first.shape[1]], out=products)
+        together = np.add.reduceat(products, bands[:-1], axis=1) - of_first * of_moved / sizes
+        alike.append(together / np.sqrt(spread * variances[-1]))
     correlations = np.array(alike)
     best = correlations[1:-1].argmax(axis=0) + 1
     before, peak, after = (
@@ -278,5 +294,5 @@ def _shifts(first: Numbers, second: Numbers, bands: NDArray[np.int64], *, most: 
     is_peak = (peak > MIN_ALIKE) & (peak >= before) & (peak >= after)
     # The vertex of the parabola through the best shift and its neighbours.
     vertex = np.clip((before - after) / np.minimum(2 * (before - 2 * peak + after), -1e-6), -0.5, 0.5)
-    weights = np.where(is_peak, np.square(peak), 0) * np.sqrt(np.minimum(spread, variance(second)))
+    weights = np.where(is_peak, np.square(peak), 0) * np.sqrt(np.minimum(spread, variances[most + 1]))
     return shifts[best] + vertex, weights

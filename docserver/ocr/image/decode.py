@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import permutations
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import exif_orientation, jpeg2000, jpeg_ends, scaling, tiff_samples
 from docserver.ocr.image.decoder_errors import errors_as_unreadable
 from docserver.ocr.image.modes import MIN_CONTRAST, readable
+from docserver.ocr.image.overview import Overview, overview
 from docserver.ocr.image.tiff_directories import Directories
 from docserver.ocr.image.tiff_layout import Layout
 
@@ -64,7 +65,7 @@ ROUNDING = 2
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
     """A page as a viewer shows it, in mode 1, L or RGB."""
 
@@ -73,6 +74,11 @@ class Picture:
     """The vertical resolution that the file claims; None if that is not credible."""
     pixel_height: float = 1.0
     """Height of a pixel divided by its width: 2 on a fax of standard resolution."""
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The overview of `image`."""
+        return overview(self.image)
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
@@ -217,8 +223,8 @@ def _decoded(image: Image.Image) -> Picture:
     dpi = _dpi(image)
     image.load()
     shown = image if exif_orientation.orientation_of(image) == 1 else ImageOps.exif_transpose(image)
-    # Return a copy, because Pillow closes the opened image.
-    return Picture(readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
+    # Pillow closes the file, but keeps the pixels that were loaded.
+    return Picture(readable(shown), dpi, _pixel_height(image) if shown is image else 1.0)
 
 
 def _no_page(page: int) -> Unreadable:

@@ -1,13 +1,11 @@
 """Child side: finds what stands in a frame, or light on a disc, on a small part of a page. Recognises no text."""
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from docserver.layout import Box
+from docserver.ocr.image.connected import first_connected
 from docserver.ocr.image.shades import Mask
-
-PAPER, OUTSIDE, BORDER, INK = 0, 64, 128, 255
-"""Levels of the picture in which what is connected is filled."""
 
 MAX_OFFSET_PX = 2
 """Largest distance of a frame from the edges of all the ink, in pixels: what is blurred."""
@@ -25,20 +23,15 @@ def enclosed(grey: Image.Image) -> Image.Image | None:
     paper = np.median(np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]]))
     contrast = abs(levels - paper)
     ink = 2 * contrast > contrast.max()
-    places = Image.fromarray(np.pad(np.where(ink, INK, PAPER).astype(np.uint8), 1)).copy()
-    ImageDraw.floodfill(places, (0, 0), OUTSIDE)
-    rows, columns = np.nonzero(np.asarray(places) == INK)
-    if not rows.size:
+    if not ink.any():
         return None
-    ImageDraw.floodfill(places, (int(columns[0]), int(rows[0])), BORDER)
-    filled = np.asarray(places)[1:-1, 1:-1]
-    border = filled == BORDER
+    border = first_connected(ink)
     left, top, right, bottom = _box(border)
     offsets = (abs(side - other) for side, other in zip((left, top, right, bottom), _box(ink), strict=True))
     if max(offsets) > MAX_OFFSET_PX:
         return None
     is_disc = np.count_nonzero(border) >= MIN_DISC_INK * (right - left) * (bottom - top)
-    inner = filled == (PAPER if is_disc else INK)
+    inner = ~(first_connected(~np.pad(ink, 1))[1:-1, 1:-1] | ink) if is_disc else ink & ~border
     if np.count_nonzero(inner.any(axis=1)) < MIN_INNER_HEIGHT * (bottom - top):
         return None
     return Image.fromarray(np.where(inner, 0, 255).astype(np.uint8))

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-from docserver.ocr.image.shades import Contrasts, Shades, contrast
+from docserver.ocr.image.shades import Contrasts, Mask, Shades, contrast, ink_of
 
 ANALYSED_SIDE_PX = 1000
 """Longer side of the reduced picture in which most is measured. Lines of text can still be distinguished at this size,
@@ -42,6 +42,11 @@ class Overview:
         return contrast(self.small)
 
     @cached_property
+    def ink(self) -> Mask:
+        """The ink of the reduced picture without its noise."""
+        return ink_of(self.small, self.contrasts)
+
+    @cached_property
     def pixels(self) -> Shades:
         """Those of the reduced picture."""
         return np.asarray(self.small)
@@ -60,7 +65,12 @@ class Overview:
 
 def overview(image: Image.Image) -> Overview:
     """The overview of a page's picture in any mode."""
-    return Overview(image if image.mode == "L" else image.convert("L"))
+    return Overview(grey(image))
+
+
+def grey(image: Image.Image) -> Image.Image:
+    """A picture of any mode in grey. `convert` would copy one that is grey already."""
+    return image if image.mode == "L" else image.convert("L")
 
 
 def reduction(image: Image.Image) -> int:

@@ -10,9 +10,9 @@ from docserver.layout import Box
 from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
-from docserver.ocr.image.overview import reduction
+from docserver.ocr.image.overview import grey, reduction
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
-from docserver.ocr.image.shades import INK_CONTRAST, evenly_lit, has_ink, ink_beside_lines, ink_of
+from docserver.ocr.image.shades import INK_CONTRAST, evenly_lit, ink_beside_lines, ink_of, shows_more_than_noise
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import may_show_letters
 from docserver.ocr.image.transform import PageImage, cropped, framed, scaled, straightened, stretched
@@ -94,7 +94,7 @@ class Preparation(NamedTuple):
 
 def prepare(picture: Picture) -> Preparation:
     """Prepare a page for OCR."""
-    page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
+    page = stretched(PageImage.of(picture), picture.pixel_height)
     analysis = analyse(page.image, page.overview)
     if analysis is not None and _has_askew_rules(page, analysis):
         # In even light, because the new corners get a single colour, beside which a shadow would look like ink.
@@ -103,7 +103,7 @@ def prepare(picture: Picture) -> Preparation:
     if analysis is None:
         return Preparation(page, None, is_bare=True)
     lit = _lit(page, analysis)
-    rules = _ruled_lines(lit.image.convert("L")) if analysis.is_form and not is_snippet(page.original_size) else None
+    rules = _ruled_lines(grey(lit.image)) if analysis.is_form and not is_snippet(page.original_size) else None
     cleaned = _cleaned(lit, analysis, rules)
     if not _may_show_letters(cleaned, rules):
         return Preparation(page, None, is_bare=rules is None or _is_bare(cleaned, rules))
@@ -141,19 +141,18 @@ def may_be_blurred(page: PageImage, analysis: PageAnalysis) -> bool:
 
 def in_grey(page: PageImage) -> PageImage:
     """The page without its colours."""
-    return page if page.image.mode == "L" else replace(page, image=page.image.convert("L"))
+    return page if page.image.mode == "L" else replace(page, image=page.overview.grey, seen=page.overview)
 
 
 def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
     """True if a cleaned page still shows something that may be letters. `rules` are its removed ruled lines."""
-    small, contrasts = page.overview.small, page.overview.contrasts
     if is_snippet(page.original_size):
         # It may show a single dot.
-        return has_ink(small, contrasts)
+        return shows_more_than_noise(page.overview.ink)
     if rules is None:
-        return may_show_letters(ink_of(small, contrasts), joined=True)
+        return may_show_letters(page.overview.ink, joined=True)
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
-    ink = ink_beside_lines(small, np.asarray(rules) > 0)
+    ink = ink_beside_lines(page.overview.small, np.asarray(rules) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
 
 
@@ -195,10 +194,10 @@ def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
     """The page with dark letters on evenly lit paper, in grey unless letters may differ from paper in colour."""
     if analysis.light_on_dark:
         # Make it grey: Tesseract uses a threshold for each colour, and would treat the paper as dark as the letters.
-        page = replace(page, image=ImageOps.invert(page.image.convert("L")))
+        page = replace(page, image=ImageOps.invert(page.overview.grey))
     # A backing stays dark: in more light, its noise would look like letters.
     if not analysis.on_backing and (analysis.is_unevenly_lit or analysis.hidden > EVEN_OUT_ABOVE):
-        return replace(page, image=evenly_lit(page.image.convert("L")))
+        return replace(page, image=evenly_lit(grey(page.image)))
     return page if analysis.colour > KEEP_COLOURS_ABOVE else in_grey(page)
 
 
@@ -207,29 +206,29 @@ def _cleaned(page: PageImage, analysis: PageAnalysis, rules: Image.Image | None)
     ruled lines to remove.
     """
     if analysis.specks > DESPECKLE_ABOVE:
-        grey = page.image.convert("L")
-        if rules is not None and not analysis.is_clear and _are_crossings(grey, rules):
+        dirty = grey(page.image)
+        if rules is not None and not analysis.is_clear and _are_crossings(dirty, rules):
             # Without specks, the lines would not be found.
-            return replace(page, image=without_specks(without_ruled_lines(grey)))
-        page = replace(page, image=without_specks(grey))
+            return replace(page, image=without_specks(without_ruled_lines(dirty)))
+        page = replace(page, image=without_specks(dirty))
     if page.image.mode == "L":
         smooth = without_grain(page.image)
         page = page if smooth is page.image else replace(page, image=smooth)
     if is_snippet(page.original_size) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
-    return page if rules is None else replace(page, image=without_ruled_lines(page.image.convert("L")))
+    return page if rules is None else replace(page, image=without_ruled_lines(grey(page.image)))
 
 
-def _are_crossings(grey: Image.Image, rules: Image.Image) -> bool:
+def _are_crossings(dirty: Image.Image, rules: Image.Image) -> bool:
     """True if the specks of a page are the points where the lines of squared paper cross."""
-    beside = grey.copy()
-    beside.paste(255, mask=rules.resize(grey.size))
+    beside = dirty.copy()
+    beside.paste(255, mask=rules.resize(dirty.size))
     return count_specks(beside) <= DESPECKLE_ABOVE
 
 
-def _ruled_lines(grey: Image.Image) -> Image.Image:
+def _ruled_lines(level: Image.Image) -> Image.Image:
     """The ruled lines of a page with their soft edges, as a reduced mask."""
-    lines = ruled_lines(grey.reduce(reduction(grey)))
+    lines = ruled_lines(level.reduce(reduction(level)))
     return Image.fromarray(widened(lines, by=2)).convert("L")
 
 

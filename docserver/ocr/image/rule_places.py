@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import Rect
-from docserver.ocr.image.overview import reduction
+from docserver.ocr.image.overview import grey, reduction
 from docserver.ocr.image.ruling import horizontal_and_vertical, on_light_paper
 from docserver.ocr.image.runs import runs_in_rows
 from docserver.ocr.image.shades import INK_CONTRAST, Mask, contrast
@@ -26,7 +26,7 @@ def rule_places(image: Image.Image, *, rotation: int, skew: float) -> list[Rect]
     counterclockwise by `skew` degrees around its upper left corner.
     """
     step = reduction(image)
-    small = image.convert("L").reduce(step) if image.mode != "L" else image.reduce(step)
+    small = grey(image).reduce(step)
     if rotation:
         small = small.transpose(_TRANSPOSE[rotation])
     small, left, top = _levelled(small, skew) if abs(skew) >= MIN_SKEW else (small, 0.0, 0.0)

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from docserver.ocr.image.overview import reduction
+from docserver.ocr.image.overview import grey, reduction
 from docserver.ocr.image.shades import INK_CONTRAST, contrast
 
 SAMPLE_INK_PX = 4000
@@ -20,7 +20,7 @@ def sample_rows(image: Image.Image, *, most: int) -> tuple[int, int]:
     that is more than this number of rows, the range of this number with the most lines.
     """
     step = reduction(image)
-    ink = (contrast(image.convert("L").reduce(step)) > INK_CONTRAST).sum(axis=1)
+    ink = (contrast(grey(image).reduce(step)) > INK_CONTRAST).sum(axis=1)
     # In text, the amount of ink changes with each line and gap. In pictures it changes little from row to row.
     changes = np.abs(np.diff(ink, prepend=0)).cumsum()
     ends = np.searchsorted(changes, changes + SAMPLE_INK_PX)

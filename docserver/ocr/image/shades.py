@@ -58,6 +58,10 @@ MAX_INK_ON_BACKING = 0.01
 """Largest share of ink on the backing of a page. Letters in a shadow have 0.03 and more, and the noise of black lids
 0.001."""
 
+BAND_PX = 16
+"""Number of rows whose light is made even at a time. So many fit into the cache of a processor core: for a whole page
+at once, it takes three times as long."""
+
 DARK_BELOW = 64
 """Grey level of paper below which its noise is measured, because it may hide all ink."""
 
@@ -107,7 +111,12 @@ def contrast(grey: Image.Image) -> Contrasts:
 
 def has_ink(small: Image.Image, contrasts: Contrasts | None = None) -> bool:
     """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise."""
-    return int(ink_of(small, contrasts).sum()) >= MIN_INK_PX
+    return shows_more_than_noise(ink_of(small, contrasts))
+
+
+def shows_more_than_noise(ink: Mask) -> bool:
+    """The same for the ink of such a picture."""
+    return bool(np.count_nonzero(ink) >= MIN_INK_PX)
 
 
 def ink_beside_lines(small: Image.Image, lines: Mask) -> Mask | None:
@@ -194,13 +203,17 @@ def evenly_lit(grey: Image.Image) -> Image.Image:
     Where noise hides any ink, as on the dark lid of a scanner, it stays dark. In more light, the noise would look like
     letters, and take Tesseract many times longer than a page.
     """
-    shades = np.asarray(paper_in_full(grey), dtype=np.float32)
-    even = np.asarray(grey, dtype=np.float32) * (EVEN_PAPER / np.maximum(shades, DARKEST_PAPER))
-    dark = shades < DARK_BELOW
-    if dark.any():
+    shades, levels = np.asarray(paper_in_full(grey)), np.asarray(grey)
+    even = np.empty_like(levels)
+    for top in range(0, grey.height, BAND_PX):
+        rows = slice(top, top + BAND_PX)
+        factors = EVEN_PAPER / np.maximum(shades[rows], np.float32(DARKEST_PAPER))
+        even[rows] = np.minimum(levels[rows] * factors, 255)
+    if int(shades.min()) < DARK_BELOW:
+        dark = shades < DARK_BELOW
         hidden = dark & (shades < NOISE_DEVIATIONS * _noise(grey, ~dark))
-        even[hidden] = np.asarray(grey)[hidden]
-    return Image.fromarray(np.minimum(even, 255).astype(np.uint8))
+        even[hidden] = levels[hidden]
+    return Image.fromarray(even)
 
 
 def without_faint_ink(grey: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import numpy as np
 
 from docserver.layout import Box, around
 from docserver.ocr.image.overview import Overview
-from docserver.ocr.image.shades import Mask, ink_of
+from docserver.ocr.image.shades import Mask
 
 MIN_HEIGHT_PX, MAX_SIDE_PX = 5, 200
 """Height of the lowest spot that may be a letter, and longest side of one that may be a word, in the picture of about
@@ -43,14 +43,25 @@ def may_show_letters(ink: Mask, *, joined: bool) -> bool:
     do, and not all letters of a page.
     """
     least = MIN_JOINED_PX if joined else MIN_HEIGHT_PX
+    spots = thickened(ink) if joined else ink
+    middle = spots[tuple(slice(side // 3, side - side // 3) for side in spots.shape)]
+    # Whole spots are most often in the middle, and spots that reach the edges of photos may be as large as the page.
+    if any(longer >= least for longer in _sides_of_whole(middle)):
+        return True
     smaller = 0
-    for box in components(thickened(ink) if joined else ink):
-        if not _reaches_edge(box, ink):
-            left, top, right, bottom = box
-            if max(right - left, bottom - top) >= least:
-                return True
-            smaller += 1
+    for longer in _sides_of_whole(spots):
+        if longer >= least:
+            return True
+        smaller += 1
     return joined and MIN_PIECES <= smaller <= MAX_PIECES
+
+
+def _sides_of_whole(spots: Mask) -> Iterator[int]:
+    """The longer sides of the spots that do not reach the edge."""
+    for box in components(spots):
+        if not _reaches_edge(box, spots):
+            left, top, right, bottom = box
+            yield max(right - left, bottom - top)
 
 
 def few_spots(seen: Overview) -> list[Box]:
@@ -58,7 +69,7 @@ def few_spots(seen: Overview) -> list[Box]:
     if there are more than MAX_SPOTS of them. Spots that reach the edge of the picture, such as a folded corner, are
     none of these.
     """
-    step, ink = seen.step, ink_of(seen.small, seen.contrasts)
+    step, ink = seen.step, seen.ink
     if np.count_nonzero(ink) > MAX_INK_SHARE * ink.size:
         return []
     for _ in range(REACH_PX):

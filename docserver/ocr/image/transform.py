@@ -1,6 +1,6 @@
 """Child side: turns, straightens, scales and frames pages, and maps coordinates back to the original page."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Block, Box, Rect, with_boxes
 from docserver.ocr.image.curved_lines import CurvedLines
+from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.overview import Overview, overview
 
 _TRANSPOSE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
@@ -44,6 +45,17 @@ class PageImage:
     warp: Warp | None = None
     rotation: int = 0
     """Degrees clockwise by which the picture was turned, a multiple of 90."""
+    seen: InitVar[Overview | None] = None
+    """The overview of `image` if there is one."""
+
+    def __post_init__(self, seen: Overview | None) -> None:
+        if seen is not None:
+            vars(self)["overview"] = seen
+
+    @classmethod
+    def of(cls, picture: Picture) -> "PageImage":
+        """A page as it came."""
+        return cls(picture.image, picture.dpi, picture.image.size, seen=picture.overview)
 
     @cached_property
     def overview(self) -> Overview:
@@ -52,14 +64,13 @@ class PageImage:
 
     def rect_on_original(self, rect: Rect) -> Rect:
         """The rectangle on the original page around a rectangle of `image`."""
-        on_page: Rect = self.to_original.on_rect(*rect)
+        on_page = _around_corners(self.to_original, rect)
         if self.warp is None:
             return on_page
         left, top, right, bottom = on_page
         across = np.linspace(left, right, PLACES_ON_CURVE)
         heights = [self.warp.lines.height(column, row) for row in (top, bottom) for column in across]
-        curved: Rect = self.warp.to_original.on_rect(left, min(heights), right, max(heights))
-        return curved
+        return _around_corners(self.warp.to_original, (left, min(heights), right, max(heights)))
 
     def replaced(self, image: Image.Image, to_previous: PdfMatrix) -> "PageImage":
         """The page with another picture. `to_previous` maps points of the new picture to points of the present one."""
@@ -180,6 +191,15 @@ def _box_on_original(box: Box, page: PageImage) -> Box:
         round(min(max(right, 0), width)),
         round(min(max(bottom, 0), height)),
     )
+
+
+def _around_corners(matrix: PdfMatrix, rect: Rect) -> Rect:
+    """The rectangle around the corners of another one, mapped. `on_rect` of the matrix takes several times as long."""
+    a, b, c, d, e, f = matrix.get()
+    left, top, right, bottom = rect
+    across = a * left + c * top, a * left + c * bottom, a * right + c * top, a * right + c * bottom
+    down = b * left + d * top, b * left + d * bottom, b * right + d * top, b * right + d * bottom
+    return min(across) + e, min(down) + f, max(across) + e, max(down) + f
 
 
 def _resized(page: PageImage, size: tuple[int, int], resampling: Image.Resampling) -> PageImage:

@@ -7,6 +7,7 @@ than sinks below them, as in g, p and y.
 import numpy as np
 from PIL import Image
 
+from docserver.ocr.image.overview import grey
 from docserver.ocr.image.runs import Places, Runs, runs_in_rows
 from docserver.ocr.image.shades import Numbers
 
@@ -62,7 +63,7 @@ def way_up(level: Image.Image) -> int:
 def _ink_of_strips(level: Image.Image) -> Numbers:
     """The ink in each row of each strip, in grey levels."""
     width = level.width - level.width % STRIP_PX
-    rows = level.convert("L").crop((0, 0, width, level.height)).reduce((STRIP_PX, 1))
+    rows = grey(level).reduce((STRIP_PX, 1), box=(0, 0, width, level.height))
     levels = np.asarray(rows, dtype=np.float64).T
     ink: Numbers = np.maximum(np.percentile(levels, PAPER_PERCENTILE, axis=1, keepdims=True) - levels - 1, 0)
     return ink

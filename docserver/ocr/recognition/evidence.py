@@ -42,25 +42,25 @@ MAX_SIZE_RATIO = 1.4
 
 def shows_text(recognised: Recognised) -> bool:
     """True if Tesseract is sure of more of the text than it is of what it reads in patterns."""
-    characters, sure, sure_of_long = 0, 0, 0
+    words = list(words_of(recognised.blocks))
+    characters, sure, sure_of_long = sum(len(word.text) for word in words), 0, 0
+    enough_of_long = max(MIN_SURE_LETTERS_OF_LONG, MIN_SURE_SHARE * characters)
     single: list[str] = []
-    for word in words_of(recognised.blocks):
-        characters += len(word.text)
+    for word in words:
         letters = sum(map(str.isalnum, word.text))
         is_long = len(set(filter(str.isalnum, word.text))) >= MIN_LETTERS_OF_LONG
         is_ideographic = word.text >= FIRST_IDEOGRAPH
         if word.confidence >= SURE_FROM and (letters >= MIN_LETTERS or is_ideographic):
             sure += len(word.text)
             sure_of_long += len(word.text) if is_long or is_ideographic else 0
+            if sure_of_long >= enough_of_long:
+                return True
         elif word.confidence >= SURE_FROM and letters:
             single.append(word.text)
     may_be_cells = len(single) >= MIN_SINGLE and len(set(single)) >= MIN_DIFFERENT_SINGLE
     if may_be_cells and sure + len(single) >= MIN_SURE_SHARE_OF_SINGLE * characters:
         return True
-    if not sure:
-        return False
-    enough_of_long = max(MIN_SURE_LETTERS_OF_LONG, MIN_SURE_SHARE * characters)
-    return sure_of_long >= enough_of_long or sure >= MIN_SURE_SHARE_IF_SHORT * characters
+    return sure > 0 and sure >= MIN_SURE_SHARE_IF_SHORT * characters
 
 
 def is_few_words(recognised: Recognised) -> bool:

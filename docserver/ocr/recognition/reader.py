@@ -11,6 +11,7 @@ from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
+from docserver.ocr.image.overview import grey
 from docserver.ocr.image.preparation import count_changes, enlargement, in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
@@ -84,7 +85,7 @@ class PageReader:
         """
         self._has_second = has_second
         self._page, self._analysis, self._is_bare = prepare(picture)
-        self._original = PageImage(picture.image, picture.dpi, picture.image.size)
+        self._original = PageImage.of(picture)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
         self._turning = turning
         self._known_direction = None if turning else 0
@@ -342,7 +343,7 @@ class PageReader:
     def _without_faint_ink(self, degrees: int, analysis: PageAnalysis, languages: str) -> Attempt:
         """The page in this direction, read without the text that shows through. Nothing if all of its ink is faint."""
         page = self._level_page(degrees, analysis)
-        page = replace(page, image=without_faint_ink(page.image.convert("L")))
+        page = replace(page, image=without_faint_ink(grey(page.image)))
         remaining = analyse(page.image)
         if remaining is None or remaining.faint:
             return nothing(languages)
@@ -496,7 +497,7 @@ class PageReader:
 def _without_leaders(page: PageImage, analysis: PageAnalysis) -> PageImage | None:
     """The page without its leaders, which Tesseract reads as letters or takes for a gap; None if it has none."""
     scale = max(page.image.size) / max(page.original_size)
-    cleaned = without_leaders(page.image.convert("L"), stroke_px=scale * analysis.stroke_px)
+    cleaned = without_leaders(grey(page.image), stroke_px=scale * analysis.stroke_px)
     return None if cleaned is None else replace(page, image=cleaned)
 
 

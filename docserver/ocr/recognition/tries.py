@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import words_of
-from docserver.ocr.image.overview import reduction
+from docserver.ocr.image.overview import grey, reduction
 from docserver.ocr.image.shades import has_ink, threshold
 from docserver.ocr.image.shape import is_snippet
 from docserver.ocr.image.transform import PageImage
@@ -90,7 +90,7 @@ class Tries:
 
     def _read_sample(self, sample: PageImage, languages: str, *, is_faint: bool) -> Recognised:
         self._spent_s += SAMPLING_S
-        if not is_faint and not has_ink(sample.image.convert("L").reduce(reduction(sample.image))):
+        if not is_faint and not has_ink(grey(sample.image).reduce(reduction(sample.image))):
             # Tesseract would take long to read the noise of the paper.
             return NOTHING
         # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
