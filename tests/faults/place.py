@@ -17,6 +17,7 @@ from docserver.redis.client import Key
 from docserver.redis.queue import JOBS
 from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
+from tests.support.engines import engine_of
 from tests.support.fault_launcher import MODULE, Fault, arguments
 from tests.support.fragile_servers import Servers, running
 from tests.support.hosts import Host
@@ -223,7 +224,10 @@ class Place:
             slots=0,
         )
         # In this process: a service started for this alone would double the time of many tests.
-        with patch("docserver.maintenance.FILES_EVERY_S", 0):
+        with (
+            patch("docserver.maintenance.FILES_EVERY_S", 0),
+            patch("docserver.resources.describe_engine", engine_of),
+        ):
             async with opened(settings, await checked_engine(settings)) as resources:
                 maintenance = Maintenance(resources)
 

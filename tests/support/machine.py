@@ -1,4 +1,4 @@
-"""What a start of docserver finds out about the machine by running programs: found out once for many starts."""
+"""What a start of docserver finds out about the machine: found out once for many starts."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from docserver import resources
 from docserver.ocr.child.main import PASSED_VARIABLES
-from docserver.ocr.engine import Engine, describe
+from docserver.ocr.engine import Engine, SecondEngine, describe, second_engine
 from docserver.ocr.sandbox.policy import Confinement
 from docserver.ocr.server import sandbox_probe
 from docserver.settings import Settings
@@ -17,9 +17,10 @@ from docserver.settings import Settings
 
 @dataclass(frozen=True)
 class Machine:
-    """What each start finds out by running programs, and what stays the same while the tests run."""
+    """What each start finds out by running programs and reading models, and what stays the same while the tests run."""
 
     engine: Engine
+    second: SecondEngine | None
     confinement: Confinement
 
     @classmethod
@@ -30,10 +31,13 @@ class Machine:
         for thread in threading.enumerate():
             if thread.name.startswith("asyncio-waitpid"):
                 thread.join()
-        return cls(engine, confinement)
+        return cls(engine, second_engine(), confinement)
 
     def show(self, environment: Mapping[str, str]) -> None:
-        """Let docserver find this in this process without running the programs, unless its environment names others."""
+        """Let docserver find this in this process without reading models and running programs, unless its environment
+        names other programs.
+        """
+        patch.object(resources, "second_engine", lambda: self.second).start()
         if any(environment.get(name) != os.environ.get(name) for name in PASSED_VARIABLES):
             return
 

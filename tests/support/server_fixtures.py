@@ -3,7 +3,9 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -17,6 +19,7 @@ from docserver.database.driver import connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.identity import identify
+from docserver.ocr.engine import second_engine
 from docserver.redis import subscription
 from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
@@ -50,6 +53,13 @@ UPDATE tenants
 SET weight = 1, pages_per_day = NULL, max_bytes = NULL, max_unfinished_jobs = NULL, max_connections = NULL
 """
 """Deletes the rows of all tables before each test, in an order that foreign keys allow, by one request."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """What is known of the models of the second engine, which are 30 MB: read and hashed once for all tests."""
+    with patch.object(module, "second_engine", cache(second_engine)):
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -86,8 +96,13 @@ async def empty(running: Servers) -> None:
                 pass
     finally:
         connection.close()
-    with redis.Redis.from_url(running.redis_url) as client:
-        client.flushall()
+    _redis(running.redis_url).flushall()
+
+
+@cache
+def _redis(url: str) -> redis.Redis:
+    """A client for all tests: to make one reads the metadata of its package, which takes as long as many requests."""
+    return redis.Redis.from_url(url)
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +185,8 @@ async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
     await identify(settings)
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
+    # Its directory is a temporary one. To compare it with all that OCR processes may read takes a fifth of a test.
+    monkeypatch.setattr(module, "refuse_exposed", lambda *_, **__: None)
     # As with the timeouts of `settings`: what is published while a subscription begins anew is not heard.
     monkeypatch.setattr(subscription, "SILENT_S", 60.0)
     async with opened(settings, await checked_engine(settings)) as all_opened:

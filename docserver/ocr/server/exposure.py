@@ -31,9 +31,9 @@ def refuse_exposed(data_dir: Path, *, models: Path) -> None:
     mounts = _mounts()
     whole = set(_names(data_dir, mounts))
     parts = {name for part in KEPT for name in _names(data_dir / part, mounts)}
+    above = {place for name in whole | parts for place in (name, *name.parents)}
     for place in sorted(places):
-        is_below = any(name.is_relative_to(place) for name in whole | parts)
-        if is_below or any(place.is_relative_to(part) for part in parts):
+        if place in above or not parts.isdisjoint((place, *place.parents)):
             raise SettingsError(
                 f"{variable('data_dir')} is {data_dir}, but OCR processes may read {place} and could read documents "
                 "there; choose another directory, or change what adds this place: PATH, HOME, XDG_CACHE_HOME, "
