@@ -17,8 +17,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 TOOLS = Path(sys.executable).parents[1] / "clients" / "node_modules"
 """What `make test` has installed of tests/clients/package-lock.json."""
 
-COMPILED = ("--strict", "--module", "nodenext", "--target", "es2022", "--noEmitOnError", "--pretty", "false")
-"""Options of the TypeScript compiler."""
+COMPILE = (
+    *("node", "node_modules/typescript/bin/tsc", "--strict", "--module", "nodenext", "--target", "es2022"),
+    # What TypeScript itself declares is right.
+    *("--skipDefaultLibCheck", "--noEmitOnError", "--pretty", "false"),
+)
+"""The TypeScript compiler with its options."""
 
 
 def blocks(language: str) -> list[str]:
@@ -68,7 +72,7 @@ async def test_a_generated_typescript_client_is_sound_and_uploads_waits_reads_li
     (directory / "main.ts").write_text(*blocks("typescript"))
 
     await run("bash", "-c", generate, directory=directory, environment=environment(service))
-    await run("npx", "tsc", *COMPILED, "main.ts", directory=directory, environment=environment(service))
+    await run(*COMPILE, "main.ts", directory=directory, environment=environment(service))
     shown = await run("node", "main.js", directory=directory, environment=environment(service))
 
     assert shown == "Invoice 4711\nTotal: 12.50 EUR\n[ 'invoice.pdf' ]\n204\n"

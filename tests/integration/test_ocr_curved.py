@@ -1,4 +1,4 @@
-"""Pages of open books, whose lines are curved, are read like flat ones, by both ways to call Tesseract."""
+"""Pages of open books, whose lines are curved, are read like flat ones."""
 
 from collections import Counter
 from difflib import SequenceMatcher
@@ -13,7 +13,7 @@ from bench import camera
 from docserver.layout import words_of
 from docserver.ocr.image.curved_lines import curved_lines
 from docserver.ocr.image.overview import overview
-from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
+from docserver.ocr.limits import Limits
 from tests.support.recognition import WORDS, read
 
 COLUMNS, ROWS = 8, 30
@@ -29,7 +29,7 @@ def page(columns: int = COLUMNS) -> tuple[Image.Image, str]:
     return picture, "\n".join(lines)
 
 
-@pytest.mark.parametrize(("turn", "binding"), [(0, LIBRARY), (90, PROGRAM)])
+@pytest.mark.parametrize("turn", [0, 90])
 def test_a_curved_page_is_read_like_a_flat_one(turn: int, limits: Limits) -> None:
     clean, text = page()
     curled = camera.photographed(camera.curled(clean), seed=2)

@@ -102,7 +102,6 @@ async def test_a_snippet_of_one_short_word_is_read_as_it_lies(text: str, slot: S
 
 
 @in_one_loop
-@in_both_ways
 async def test_a_single_digit_on_a_sheet_with_punched_holes_is_read(slot: Slot, tmp_path: Path) -> None:
     image = Image.new("L", (1240, 1754), 255)
     for top in (700, 1020):

@@ -24,10 +24,11 @@ LINES = [" ".join(random.Random(line).choices(WORDS, k=6)) for line in range(14)
 TEXT = "\n".join(LINES)
 
 
-def sheet() -> Image.Image:
-    image = Image.new("L", (1240, 1000), 245)
+def sheet(lines: int = len(LINES)) -> Image.Image:
+    """The first lines of the text."""
+    image = Image.new("L", (1240, 216 + 56 * lines), 245)
     draw = ImageDraw.Draw(image)
-    for number, line in enumerate(LINES):
+    for number, line in enumerate(LINES[:lines]):
         draw.text((120, 100 + 56 * number), line, fill=25, font=ImageFont.load_default(size=30))
     return image
 
