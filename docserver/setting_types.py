@@ -29,7 +29,8 @@ MAX_WEIGHT = 100
 
 ROUTES = (
     *("languages", "usage", "upload", "list", "search", "document", "delete", "file"),
-    *("upload-body", "put-body", "inspect", "begin-upload", "complete-upload", "create-batch", "batch", "batch-events"),
+    *("upload-body", "put-body", "put-named", "inspect", "begin-upload", "complete-upload"),
+    *("create-batch", "batch", "batch-events"),
     *("job", "result", "page", "page-image", "events", "cancel", "retry", "create-job"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
     *("deliveries", "replay", "batch-deliveries", "replay-of-batch", "webhook-deliveries"),

@@ -49,7 +49,18 @@ WEBHOOK = "/v1/webhooks/{webhook_id:[0-9A-Fa-f-]{36}}"
 """The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
 a wrong method gets 405."""
 
+NAMED_FILE = "/v1/documents/{name:(?![0-9A-Fa-f-]{36}$|list-document$|search$|upload-document$|inspect$)[^/]*}"
+"""Where `curl -T` sends a file to if the URL ends with a slash. A document is not replaced by PUT, which gets 405."""
+
 TENANT = "/v1/tenants/{tenant}"
+
+
+class PutAlone(web.DynamicResource):
+    """Addresses that are unknown to all methods but PUT: 404 in place of 405."""
+
+    async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
+        found, _ = await super().resolve(request)
+        return found, set()
 
 
 def make_app(resources: Resources) -> web.Application:
@@ -72,9 +83,7 @@ def make_app(resources: Resources) -> web.Application:
     if resources.settings.cors_origins:
         app.on_response_prepare.append(cors.add_headers)
     router = app.router
-    router.add_post("/v1/documents/upload-document", uploads.upload_document, name="upload")
-    router.add_post("/v1/documents", uploads.post_document, name="upload-body")
-    router.add_put("/v1/documents", uploads.put_document, name="put-body")
+    _add_uploads(router)
     router.add_post("/v1/documents/inspect", inspection.inspect_document, name="inspect")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
@@ -104,6 +113,15 @@ def make_app(resources: Resources) -> web.Application:
     router.add_get("/metrics", scraping.get_metrics, name="metrics")
     documentation.set_up(app)
     return app
+
+
+def _add_uploads(router: web.UrlDispatcher) -> None:
+    router.add_post("/v1/documents/upload-document", uploads.upload_document, name="upload")
+    router.add_post("/v1/documents", uploads.post_document, name="upload-body")
+    router.add_put("/v1/documents", uploads.put_document, name="put-body")
+    resource = PutAlone(NAMED_FILE, name="put-named")
+    router.register_resource(resource)
+    resource.add_route("PUT", uploads.put_named_document)
 
 
 def _add_administration(router: web.UrlDispatcher) -> None:

@@ -43,7 +43,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 PUBLIC = frozenset({"start", "livez", "readyz", "docs", "docs-asset", "openapi", "openapi-older"})
 """Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
 
-UPLOADS = frozenset({"upload", "upload-body", "put-body", "inspect", "create-batch"})
+UPLOADS = frozenset({"upload", "upload-body", "put-body", "put-named", "inspect", "create-batch"})
 """Routes that read their body themselves, as it arrives."""
 
 UNLIMITED = frozenset({callers.METRICS})

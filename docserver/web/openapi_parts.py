@@ -75,6 +75,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "key_id": ("The key's id.", _id(administration_examples.KEY_ID)),
     "webhook_id": ("The webhook's id.", _id(administration_examples.WEBHOOK_ID)),
     "delivery_id": ("The delivery's id.", _id(administration_examples.DELIVERY_ID)),
+    "name": ("The file's name.", {"type": "string", "examples": ["invoice.pdf"]}),
     "number": ("The page's number in the document, from 1.", {"type": "integer", "minimum": 1, "examples": [1]}),
     "tenant": ("The tenant's name.", {"type": "string", "pattern": TENANT, "examples": ["acme"]}),
 }

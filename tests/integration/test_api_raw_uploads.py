@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from docserver.resources import Resources
 from tests.support.client import Client, MakeClient, get, kept_files
@@ -52,6 +53,45 @@ async def test_content_disposition_names_the_file(client: Client, disposition: s
     document = await document_of(client, headers={"Content-Disposition": disposition})
 
     assert document["filename"] == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/scan%201.png", "scan 1.png"),
+        ("/B%C3%BCcher.png", "Bücher.png"),
+        ("/..%2F..%2Fscan.png", "scan.png"),
+        ("/", "unnamed"),
+        ("/a.png?filename=b.png", "b.png"),
+    ],
+)
+async def test_the_address_names_the_file_as_curl_completes_one_that_ends_with_a_slash(
+    client: Client, path: str, name: str
+) -> None:
+    async with client.put(URL(PATH + path, encoded=True), data=png()) as response:
+        job = await response.json()
+
+    assert (response.status, job["options"]["pages"]) == (202, None)
+    assert (await get(client, f"/v1/documents/{job['document_id']}"))["filename"] == name
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PUT", "/0198b0d0-7d3c-7a52-8f5e-1c2d3e4f5a6b", 405),
+        ("PUT", "/search", 405),
+        ("PUT", "/upload-document", 405),
+        ("PUT", "/directory/scan.png", 404),
+        ("GET", "/scan.png", 404),
+        ("POST", "/scan.png", 404),
+        ("DELETE", "/scan.png", 404),
+    ],
+)
+async def test_an_address_with_a_name_takes_files_alone_and_replaces_no_document(
+    client: Client, method: str, path: str, status: int
+) -> None:
+    async with client.request(method, PATH + path, data=png()) as response:
+        assert response.status == status
 
 
 async def test_a_name_in_latin_1_is_read(serve: Serve) -> None:

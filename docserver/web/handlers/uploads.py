@@ -87,6 +87,14 @@ async def put_document(request: web.Request) -> web.Response:
     return await _raw(request)
 
 
+@_file_operation(
+    summary="The same, as curl -T sends a file to an address that ends with a slash: with the file's name",
+    path=["name"],
+)
+async def put_named_document(request: web.Request) -> web.Response:
+    return await _raw(request)
+
+
 async def _raw(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     wait_s = granted_wait_s(request, 0.0)
@@ -97,6 +105,7 @@ async def _raw(request: web.Request) -> web.Response:
     disposition = request.headers.get("Content-Disposition", "")
     # aiohttp takes headers for UTF-8, which old clients do not send.
     named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
+    named = request.match_info.get("name") or named
     upload = upload_of(request, given, filename=given.get("filename", named), places=validation.IN_QUERY)
     with tracing.span("receive document"):
         received = await upload_body.read(
