@@ -22,7 +22,7 @@ LISTS: Mapping[str, str] = MappingProxyType(
         "status": "status=failed",
         "type": "content_type=image/tiff",
         "time": DAYS,
-        "name, of one document": "filename=invoice-2015-2C624232",
+        "name, of one document": "filename=invoice-2015-5FECEB66",
         "name, of a tenth": "filename=INVOICE",
         "name, of all": "filename=pdf",
         "name, of none": "filename=nobody",

@@ -7,7 +7,16 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor
 from docserver.database.retries import transactional
-from docserver.database.tables import audit_log, deletions, deliveries, documents, jobs, tenant_counts, tenant_deletions
+from docserver.database.tables import (
+    audit_log,
+    deletions,
+    deliveries,
+    documents,
+    jobs,
+    name_index,
+    tenant_counts,
+    tenant_deletions,
+)
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
@@ -141,6 +150,7 @@ async def _delete_locked(cur: Cursor, document_id: UUID, tenant: str) -> Deletio
     deletion = Deletion(document_id, tenant, [job.id for job in await jobs.of_document(cur, document_id)])
     await tenant_counts.subtract_document(cur, document_id)
     await deliveries.delete_of_document(cur, document_id)
+    await name_index.record_deletion(cur, document_id)
     await documents.delete(cur, document_id)
     await deletions.remember(cur, deletion)
     return deletion

@@ -3,13 +3,14 @@ get the numbers of their documents.
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from docserver.database.connection import Cursor
 from docserver.database.retries import transactional
-from docserver.database.tables import name_index, numbered_jobs
+from docserver.database.tables import name_index, name_parts, numbered_jobs
 from docserver.resources import Resources
 
 SHARE = 0.2
@@ -27,8 +28,8 @@ class _TooFew(Exception):
 
 
 async def run(resources: Resources, *, share: float = SHARE) -> None:
-    """Build all blocks that are due, in this share of the time, and remove those that are empty; raises
-    DatabaseUnavailable.
+    """Build all blocks that are due, in this share of the time, complete those of an earlier release, check one of each
+    tenant, and remove those that are empty; raises DatabaseUnavailable.
     """
     tenant: str | None = ""
     while tenant is not None:
@@ -40,6 +41,9 @@ async def run(resources: Resources, *, share: float = SHARE) -> None:
             is_due = await name_index.is_block_due(cur, tenant)
         while is_due and await _paced(_is_built(resources, tenant), share):
             pass
+        while await _paced(_is_completed(resources, tenant), share):
+            pass
+        await _check_some(resources, tenant)
         while await _paced(_are_numbered(resources, tenant), share):
             pass
 
@@ -54,9 +58,9 @@ async def _paced(work: Coroutine[Any, Any, bool], share: float) -> bool:
 
 async def _remove_empty(cur: Cursor, tenant: str) -> None:
     """Remove the oldest block of a tenant if it is empty. Those after it follow in the next rounds."""
-    block = await name_index.oldest_block(cur, tenant)
-    if block is not None and not await name_index.has_documents(cur, tenant, block):
-        await name_index.delete(cur, tenant, block=block, limit=REMOVED_AT_ONCE)
+    blocks = (await name_index.extent(cur, tenant)).blocks
+    if blocks and not await name_index.has_documents(cur, tenant, blocks.start):
+        await name_index.delete(cur, tenant, block=blocks.start, limit=REMOVED_AT_ONCE)
 
 
 async def _is_built(resources: Resources, tenant: str) -> bool:
@@ -67,14 +71,30 @@ async def _is_built(resources: Resources, tenant: str) -> bool:
     return True
 
 
+async def _is_completed(resources: Resources, tenant: str) -> bool:
+    """Complete a block that an earlier release has recorded; False if there is none."""
+    async with resources.maintenance_db.session() as cur:
+        block = await name_index.incomplete_block(cur, tenant)
+    if block is None:
+        return False
+    await _complete(resources, tenant, block)
+    await _check_deleted(resources, tenant, block)
+    return True
+
+
+async def _check_some(resources: Resources, tenant: str) -> None:
+    """Check one block of the tenant, so that sooner or later all are checked."""
+    async with resources.maintenance_db.session() as cur:
+        blocks = (await name_index.extent(cur, tenant)).blocks
+    if blocks:
+        await _check_deleted(resources, tenant, random.choice(blocks))  # noqa: S311 - no secret
+
+
 async def _are_numbered(resources: Resources, tenant: str) -> bool:
     """Give some jobs the numbers of their documents; False if all have them."""
     async with resources.maintenance_db.session() as cur:
-        newest = await name_index.newest_block(cur, tenant)
-        if newest is None:
-            return False
-        first_beyond = (newest + 1) * name_index.BLOCK
-        job_ids = await numbered_jobs.without_number(cur, tenant, first_beyond=first_beyond, limit=JOBS_AT_ONCE)
+        indexed = await name_index.extent(cur, tenant)
+        job_ids = await numbered_jobs.without_number(cur, tenant, indexed, limit=JOBS_AT_ONCE)
         if job_ids:
             await numbered_jobs.fill(cur, job_ids)
     return bool(job_ids)
@@ -86,14 +106,43 @@ async def _build(resources: Resources, tenant: str) -> None:
         block = await name_index.number_block(cur, tenant)
         if block is None:
             raise _TooFew
-        names = await name_index.names(cur, tenant, block)
-        parts = await asyncio.to_thread(_parts, names)
-        await name_index.insert(cur, tenant, block, parts)
+        await _record(cur, tenant, block)
+
+
+@transactional
+async def _complete(resources: Resources, tenant: str, block: int) -> None:
+    async with resources.maintenance_db.transaction() as cur:
+        await _record(cur, tenant, block)
+
+
+async def _record(cur: Cursor, tenant: str, block: int) -> None:
+    names = await name_index.names(cur, tenant, block)
+    parts = await asyncio.to_thread(_parts, names)
+    await name_index.insert(cur, tenant, block, parts)
+
+
+@transactional
+async def _check_deleted(resources: Resources, tenant: str, block: int) -> None:
+    """Record the deletions of a block that are not recorded: those by processes of an earlier release, and by SQL, and
+    those while the block was completed.
+    """
+    async with resources.maintenance_db.transaction() as cur:
+        recorded = await name_index.lock_deleted(cur, tenant, block)
+        deleted = _deleted(await name_index.places(cur, tenant, block))
+        if recorded is not None and {*recorded} != {*deleted}:
+            await name_index.insert(cur, tenant, block, [(name_parts.DELETED, name_parts.pack_each(deleted))])
 
 
 def _parts(names: Sequence[tuple[int, bytes, str]]) -> list[tuple[bytes, bytes]]:
     places: dict[bytes, list[int]] = {}
-    for place, weights, content_type in names:
-        for part in name_index.parts_of(weights, content_type):
+    for place, letters, content_type in names:
+        for part in name_parts.parts_of(letters, content_type):
             places.setdefault(part, []).append(place)
-    return sorted((part, name_index.pack(of_part)) for part, of_part in places.items())
+    packed = {part: name_parts.pack(of_part) for part, of_part in places.items()}
+    packed[name_parts.DELETED] = name_parts.pack_each(_deleted(place for place, _, _ in names))
+    return sorted(packed.items())
+
+
+def _deleted(places: Iterable[int]) -> list[int]:
+    """The places of a block without those of its documents."""
+    return sorted({*range(name_parts.BLOCK)}.difference(places))

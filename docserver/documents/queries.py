@@ -11,6 +11,7 @@ from docserver.database.connection import Cursor
 from docserver.database.faults import StatementTooLong
 from docserver.database.tables import deletions, document_lists, documents, jobs
 from docserver.database.tables.document_lists import COUNTED, Filter, Listed, Position
+from docserver.database.tables.named_documents import Known
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
@@ -98,9 +99,12 @@ async def document_list(
     """A part of the list of the documents that pass the filter; raises ListTooSlow."""
 
     async def read(cur: Cursor) -> ListPart:
-        total = await document_lists.count(cur, narrowed)
+        known = Known()
+        total = await document_lists.count(cur, narrowed, known=known)
+        if not total:
+            return ListPart([], 0, is_total_exact=True)
         items = await document_lists.part(
-            cur, narrowed, newest_first=newest_first, after=after, limit=limit, offset=offset
+            cur, narrowed, newest_first=newest_first, after=after, limit=limit, offset=offset, known=known
         )
         return ListPart(items, min(total, COUNTED), is_total_exact=total <= COUNTED)
 

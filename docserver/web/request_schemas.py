@@ -232,8 +232,8 @@ class DocumentFilter(Strict):
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT),
         metadata={
-            "description": "A part of a file name, in any case and Unicode form, "
-            "letter by letter: ß is not found by ss, nor æ by ae.",
+            "description": "A part of a file name, in any case and Unicode form, with or without accents: "
+            "strasse finds Straße.",
             "examples": ["invoice"],
         },
     )

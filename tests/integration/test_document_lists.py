@@ -83,6 +83,27 @@ async def test_a_name_is_found_in_any_unicode_form_also_one_that_an_earlier_vers
     assert await names(db, Filter(filename=part, tenant=DEFAULT_TENANT)) == ["Köln.png", "Ko\u0308ln.png", "a.png"]
 
 
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("strasse", ["Straße.png", "STRASSE.png"]),
+        ("Straße", ["Straße.png", "STRASSE.png"]),
+        ("as", ["Straße.png", "STRASSE.png"]),
+        ("aero", ["Ærø.png", "aeroplane.png"]),
+        ("ærø", ["Ærø.png", "aeroplane.png"]),
+        ("coeur", ["cœur.png"]),
+    ],
+)
+async def test_letters_that_are_written_as_one_or_as_two_are_found_either_way(
+    db: Database, part: str, expected: list[str]
+) -> None:
+    ids = await make_documents(db, ["Straße.png", "STRASSE.png", "Ærø.png", "aeroplane.png", "cœur.png", "other.png"])
+    await change(db, "UPDATE documents SET other_filenames = 'x\nWeißer Tag' WHERE id = %s", ids[5].bytes)
+
+    assert await names(db, Filter(filename=part, tenant=DEFAULT_TENANT)) == expected
+    assert await names(db, Filter(filename="weisser", tenant=DEFAULT_TENANT)) == ["other.png"]
+
+
 async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Database) -> None:
     await make_job(db, filename="pending.png")
     await make_job(db, filename="pending.pdf", content_type="application/pdf")

@@ -32,7 +32,7 @@ ENDLESS = """
 """In place of what a list selects: rows without end. Unlike SLEEP, this ends in an error on MySQL too."""
 
 RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1 AS total, SLEEP(%)'"
-ENDLESS_RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT COUNT(*) AS total%'"
+ENDLESS_RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT (SELECT COUNT(*) FROM%'"
 
 
 async def endless(*_: object, **__: object) -> list[str]:
@@ -43,7 +43,7 @@ Count = Callable[..., Awaitable[int]]
 
 
 def slow_count(seconds: float) -> Count:
-    async def count(cur: Cursor, _: document_lists.Filter) -> int:
+    async def count(cur: Cursor, _: document_lists.Filter, **__: object) -> int:
         await cur.execute(f"SELECT 1 AS total, SLEEP({seconds})")
         return 1
 

@@ -5,27 +5,23 @@ of the index `by_listing` of `jobs`, one part of it for each pair of status and 
 more rows than it shows or counts, unless the list is narrowed by file name.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
-from docserver.database.tables import name_index, named_documents, numbered_jobs
+from docserver.database.tables import name_index, name_parts, named_documents, numbered_jobs
 from docserver.database.tables.documents import of_row
 from docserver.database.tables.jobs import NOT_LISTED
-from docserver.database.tables.named_documents import Search
+from docserver.database.tables.name_index import Extent
+from docserver.database.tables.named_documents import Known, Search
 from docserver.model import Document, Status
 
 COUNTED = 10_000
 """Counting stops beyond this number of documents: to count all of them would take longer than to list some."""
-
-
-COMMON = 0.2
-"""Share of documents with a part of a name, beyond which those of a status are counted without the index of names: many
-of them pass, and to look up the status of each document with such a name would take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +74,21 @@ _JOBS = "SELECT j.listed_at, j.document_id FROM jobs j FORCE INDEX (by_listing)"
 
 
 async def part(
-    cur: Cursor, narrowed: Filter, *, newest_first: bool, after: Position | None, limit: int, offset: int
+    cur: Cursor,
+    narrowed: Filter,
+    *,
+    newest_first: bool,
+    after: Position | None,
+    limit: int,
+    offset: int,
+    known: Known | None = None,
 ) -> list[Listed]:
-    """A part of the list, latest or earliest creation first."""
+    """A part of the list, latest or earliest creation first. `known` is what `count` has read of the index of names."""
     order = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
     end = offset + limit
     arguments = {**_arguments(narrowed, after), "limit": limit, "offset": offset, "end": end}
     ordered = f"ORDER BY listed_at {order.direction}, document_id {order.direction}"
-    search = await _search(cur, narrowed, arguments, order)
+    search = await _search(cur, narrowed, arguments, order=order, after=after, known=known or Known())
     numbers = await named_documents.numbers(cur, search, newest_first=newest_first, most=end) if search else []
     selections = [
         # Each is in the order of its index, and ends at the limit.
@@ -107,15 +110,20 @@ async def part(
     return [listed(row) for row in cur.rows()]
 
 
-async def count(cur: Cursor, narrowed: Filter) -> int:
-    """How many documents pass the filter, but no more than COUNTED + 1."""
+async def count(cur: Cursor, narrowed: Filter, *, known: Known | None = None) -> int:
+    """How many documents pass the filter, but no more than COUNTED + 1. What is read of the index of names is added to
+    `known`.
+    """
     arguments = {**_arguments(narrowed, None), "most": COUNTED + 1}
-    search = await _search(cur, narrowed, arguments, _NEWEST_FIRST)
-    if search and narrowed.status and await named_documents.share(cur, search) > COMMON:
-        search = None
+    search = await _search(cur, narrowed, arguments, order=_NEWEST_FIRST, after=None, known=known or Known())
     total = await named_documents.count(cur, search, most=COUNTED + 1) if search else 0
-    for selection in await _selections(cur, narrowed, arguments, _NEWEST_FIRST, search):
-        await cur.execute(f"SELECT COUNT(*) AS total FROM ({selection} LIMIT %(most)s) counted", arguments)  # noqa: S608 - constants
+    if total > COUNTED:
+        return COUNTED + 1
+    selections = await _selections(cur, narrowed, arguments, _NEWEST_FIRST, search)
+    # What the search does not find are few. Otherwise, one selection may be enough.
+    for some in [selections] if search else [[selection] for selection in selections]:
+        counts = [f"(SELECT COUNT(*) FROM ({selection} LIMIT %(most)s) counted)" for selection in some]  # noqa: S608
+        await cur.execute(f"SELECT {' + '.join(counts)} AS total", arguments)
         total += int(cur.only_row()["total"])
         if total > COUNTED:
             return COUNTED + 1
@@ -148,32 +156,70 @@ async def fill(cur: Cursor, job_ids: Sequence[UUID]) -> None:
     )
 
 
-async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], order: _Order) -> Search | None:
+async def _search(
+    cur: Cursor,
+    narrowed: Filter,
+    arguments: dict[str, Any],
+    *,
+    order: _Order,
+    after: Position | None,
+    known: Known,
+) -> Search | None:
     """What is looked for in the index of names; None if it has nothing of the tenant, or the list needs no names."""
-    newest_block = await name_index.newest_block(cur, narrowed.tenant) if narrowed.filename is not None else None
-    if narrowed.filename is None or newest_block is None:
+    if narrowed.filename is None:
         return None
-    weights = await name_index.weights(cur, narrowed.filename)
-    is_filled = narrowed.status is None or all(content_type for _, content_type in await _kinds(cur, narrowed))
-    if not weights or not is_filled:
+    known.looked_up = known.looked_up or await name_index.look_up(cur, narrowed.tenant, narrowed.filename)
+    indexed, letters = known.looked_up
+    if not indexed.blocks or not letters or (narrowed.status and not await _is_filled(cur, narrowed, known)):
         return None
-    parts = name_index.parts_to_find(weights)
-    if narrowed.content_type:
-        parts.append(name_index.part_of_type(narrowed.content_type))
-    after, is_newest_first = arguments["after"], order is _NEWEST_FIRST
-    since = [narrowed.created_from, None if is_newest_first else after]
-    until = [narrowed.created_before, after if is_newest_first else None]
-    placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     return Search(
         narrowed.tenant,
-        newest_block,
-        parts,
-        conditions=" AND ".join([_named("filename", arguments), *placed]),
+        letters,
+        content_type=narrowed.content_type,
+        status=narrowed.status,
+        indexed=indexed,
+        numbers=await _numbers(cur, narrowed, indexed, order=order, after=after),
+        condition=" AND ".join([name_index.contains("d.filename"), *_of_kind({**arguments, "status": None})]),
         arguments=arguments,
-        since=max(filter(None, since), default=None),
-        until=min(filter(None, until), default=None),
-        status=narrowed.status.value if narrowed.status else None,
+        known=known.blocks,
     )
+
+
+_UNFILLED = " OR ".join(
+    f"""
+    EXISTS (
+        SELECT 1 FROM jobs FORCE INDEX (by_listing)
+        WHERE tenant = %(tenant)s AND status = '{status}' AND content_type IS NULL
+    )
+    """  # noqa: S608 - constants
+    for status in Status
+)
+
+
+async def _is_filled(cur: Cursor, narrowed: Filter, known: Known) -> bool:
+    """False if the index does not tell the status of all documents: maintenance has not filled in yet what all jobs of
+    an earlier release are listed by.
+    """
+    if known.is_filled is None:
+        await cur.execute(f"SELECT NOT ({_UNFILLED}) AS filled", {"tenant": narrowed.tenant})
+        known.is_filled = bool(cur.only_row()["filled"])
+    return known.is_filled
+
+
+async def _numbers(cur: Cursor, narrowed: Filter, indexed: Extent, *, order: _Order, after: Position | None) -> range:
+    """The numbers in the index of documents with the right time of creation and place in the list."""
+    first = partial(name_index.first_number, cur, narrowed.tenant, indexed)
+    last = partial(name_index.last_number, cur, narrowed.tenant, indexed)
+    firsts, lasts = [indexed.blocks.start * name_parts.BLOCK], [indexed.first_beyond - 1]
+    if narrowed.created_from:
+        firsts.append(await first(since=narrowed.created_from))
+    if narrowed.created_before:
+        lasts.append(await last(until=narrowed.created_before))
+    if after and order is _NEWEST_FIRST:
+        lasts.append(await last(until=after.created_at, before=after.document_id))
+    if after and order is _OLDEST_FIRST:
+        firsts.append(await first(since=after.created_at, after=after.document_id))
+    return range(max(firsts), min(lasts) + 1)
 
 
 def _numbered(numbers: Sequence[int]) -> list[str]:
@@ -188,7 +234,7 @@ async def _selections(
     does not find. Their `arguments` are completed.
     """
     if search:
-        arguments["first_beyond"] = search.first_beyond
+        arguments |= {"first_beyond": search.indexed.first_beyond, "numbered_until": search.indexed.numbered_until}
         return _not_searched(arguments, order)
     of_documents = ["d.tenant = %(tenant)s", *_conditions(arguments, "d.created_at", "d.id", order)]
     if narrowed.status is None and narrowed.content_type is None:
@@ -214,7 +260,7 @@ def _not_searched(arguments: dict[str, Any], order: _Order) -> list[str]:
     when it began, those that are found by their further names alone, and with a status those whose jobs have no number.
     """
     joined = _JOINED if arguments["status"] else ""
-    first, further = (_named(column, arguments) for column in ("filename", "other_filenames"))
+    first, further = (name_index.contains(f"d.{column}") for column in ("filename", "other_filenames"))
     placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     always = " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)])
     selections = [
@@ -262,16 +308,6 @@ async def _kinds(cur: Cursor, narrowed: Filter) -> list[tuple[str, str | None]]:
     ]
 
 
-def _named(column: str, arguments: dict[str, Any]) -> str:
-    """The condition that a column has the part of a name.
-
-    Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter,
-    and finds no other form.
-    """
-    is_one_form = arguments["filename"] == arguments["decomposed"]
-    return f"(d.{column} LIKE %(filename)s{'' if is_one_form else f' OR d.{column} LIKE %(decomposed)s'})"
-
-
 def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _Order) -> list[str]:
     """The conditions for name, time of creation and place in the list, for these columns."""
     conditions = {
@@ -280,7 +316,7 @@ def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _
         # The first comparison is what an index can be searched by.
         "after": f"{time} {order.beyond}= %(after)s "
         f"AND ({time} {order.beyond} %(after)s OR {document_id} {order.beyond} %(after_id)s)",
-        "filename": f"({_named('filename', arguments)} OR {_named('other_filenames', arguments)})",
+        "filename": f"({name_index.contains('d.filename')} OR {name_index.contains('d.other_filenames')})",
     }
     return [condition for key, condition in conditions.items() if arguments[key] is not None]
 
@@ -293,11 +329,9 @@ def conditions(narrowed: Filter) -> tuple[str, dict[str, Any]]:
 
 
 def _arguments(narrowed: Filter, after: Position | None) -> dict[str, Any]:
-    composed, decomposed = (_filename_like(narrowed.filename, form) for form in ("NFC", "NFD"))
     return {
         "tenant": narrowed.tenant,
-        "filename": composed,
-        "decomposed": decomposed,
+        "filename": narrowed.filename,
         "content_type": narrowed.content_type,
         "status": narrowed.status.value if narrowed.status else None,
         "created_from": narrowed.created_from,
@@ -305,14 +339,6 @@ def _arguments(narrowed: Filter, after: Position | None) -> dict[str, Any]:
         "after": after.created_at if after else None,
         "after_id": after.document_id.bytes if after else None,
     }
-
-
-def _filename_like(part_of_name: str | None, form: Literal["NFC", "NFD"]) -> str | None:
-    return None if part_of_name is None else f"%{_escape(unicodedata.normalize(form, part_of_name))}%"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def listed(row: Row) -> Listed:

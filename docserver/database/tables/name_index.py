@@ -1,158 +1,161 @@
 """The SQL of `name_parts`: which documents have which parts of names, so that few names are compared with a filter.
 
 Maintenance numbers the documents of a tenant in the order of their creation, a block at a time, and records for each
-run of one to three letters which documents of the block have it in their name. A letter is its weight in the collation
-by which names are compared. So a name that matches a filter has all runs of the filter; not every name that has them
-matches. What is recorded of a block never changes. Documents without a number, and further names, are searched as they
-are. Deleted documents stay in a block until all of it is deleted.
+part (see `name_parts`) which documents of the block have it in their name. A letter is its weight in the collation of
+names. What is recorded of a block never changes, except for which of its documents are deleted: they stay in it until
+all are. Documents without a number, and further names, are searched as they are.
 """
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from itertools import compress
+from uuid import UUID
 
-from docserver.database.connection import Cursor, each
+import orjson
 
-BLOCK = 8192
-"""Documents of a block. The larger a block is, the more documents wait until it is full; the smaller, the more rows."""
+from docserver.database.connection import Cursor, Row, each
+from docserver.database.tables import name_parts
+from docserver.database.tables.name_parts import DELETED
 
 SETTLED_S = 60
 """A document is numbered after this time: earlier, a transaction that began before might still add one before it."""
 
-LONGEST = 3
-"""Letters of the longest parts: each is in few enough names, and there are not too many of them."""
-
-_WEIGHT_BYTES = 2
-
-_BITS_BYTES = BLOCK // 8
+PARTS_AT_ONCE = 8192
+"""Most parts that one statement reads: so many are no longer than a text that a statement may make."""
 
 
-def parts_of(weights: bytes, content_type: str) -> set[bytes]:
-    """All parts that are recorded of a document whose name has these weights."""
-    sizes = range(_WEIGHT_BYTES, LONGEST * _WEIGHT_BYTES + 1, _WEIGHT_BYTES)
-    parts = {
-        weights[start : start + size] for size in sizes for start in range(0, len(weights) - size + 1, _WEIGHT_BYTES)
-    }
-    parts.add(part_of_type(content_type))
-    return parts
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What the index has of a tenant."""
+
+    blocks: range
+    """Oldest first."""
+    numbered_until: datetime | None
+    """When the last document with a number was created. Numbers are in the order of creation."""
+
+    @property
+    def first_beyond(self) -> int:
+        """The lowest number of a document that is not in the index."""
+        return self.blocks.stop * name_parts.BLOCK
 
 
-def parts_to_find(weights: bytes) -> list[bytes]:
-    """Parts that each name with these weights in it has: as few as cover all of them."""
-    size = min(len(weights), LONGEST * _WEIGHT_BYTES)
-    starts = {*range(0, len(weights) - size, size), len(weights) - size}
-    return sorted({weights[start : start + size] for start in starts})
-
-
-def part_of_type(content_type: str) -> bytes:
-    """The part that stands for a content type. It is longer than those of names."""
-    return sha256(content_type.encode()).digest()[:8]
-
-
-def pack(places: Sequence[int]) -> bytes:
-    """Places in a block: as two bytes each or, if that is not longer, as a bit for each document of the block."""
-    if len(places) * 2 < _BITS_BYTES:
-        return b"".join(place.to_bytes(2, "little") for place in places)
-    bits = bytearray(_BITS_BYTES)
-    for place in places:
-        bits[place >> 3] |= 1 << (place & 7)
-    return bytes(bits)
-
-
-def bits_of(packed: bytes) -> int:
-    """The places as the bits of a number."""
-    if len(packed) == _BITS_BYTES:
-        return int.from_bytes(packed, "little")
-    bits = bytearray(_BITS_BYTES)
-    for start in range(0, len(packed), 2):
-        bits[packed[start + 1] << 5 | packed[start] >> 3] |= 1 << (packed[start] & 7)
-    return int.from_bytes(bits, "little")
-
-
-def places_of(bits: int) -> list[int]:
-    """The places of the bits that are set, lowest first."""
-    if bits.bit_count() * 8 > BLOCK // 8:
-        return list(compress(_PLACES, f"{bits:b}"[::-1].encode().translate(_DIGITS)))
-    places = array("H")
-    while bits:
-        lowest = bits & -bits
-        places.append(lowest.bit_length() - 1)
-        bits ^= lowest
-    return list(places)
-
-
-_DIGITS = bytes.maketrans(b"01", b"\0\1")
-"""For `bytes.translate`: binary digits as truth values."""
-
-_PLACES = tuple(range(BLOCK))
-"""All places. To make them anew each time would take most of the time of `places_of`."""
-
-
-async def weights(cur: Cursor, text: str) -> bytes:
-    """The weights of the letters of a text."""
-    await cur.execute(
-        "SELECT WEIGHT_STRING(CONVERT(%s USING utf8mb4) COLLATE utf8mb4_unicode_520_ci) AS weights", (text,)
-    )
-    return bytes(cur.only_row()["weights"])
-
-
-async def newest_block(cur: Cursor, tenant: str) -> int | None:
-    """The latest block of a tenant, or None."""
-    await cur.execute("SELECT MAX(block) AS block FROM name_parts WHERE tenant = %s", (tenant,))
-    block: int | None = cur.only_row()["block"]
-    return block
-
-
-async def oldest_block(cur: Cursor, tenant: str) -> int | None:
-    """The earliest block of a tenant, or None."""
-    await cur.execute("SELECT MIN(block) AS block FROM name_parts WHERE tenant = %s", (tenant,))
-    block: int | None = cur.only_row()["block"]
-    return block
-
-
-async def block_at(cur: Cursor, tenant: str, moment: datetime, *, first_after: bool) -> int | None:
-    """The block of the first numbered document that was created at this time or later, or of the last that was not
-    later; None if there is none.
+def contains(column: str) -> str:
+    """The condition that a column of names has the letters of the argument `filename` in it."""
+    return f"""
+        CONVERT(WEIGHT_STRING({column}) USING ucs2) LIKE CONVERT(CONCAT(X'0025', {_WEIGHTS}, X'0025') USING ucs2)
     """
-    comparison, order = (">=", "ASC") if first_after else ("<=", "DESC")
+
+
+_WEIGHTS = "WEIGHT_STRING(CONVERT(%(filename)s USING utf8mb4) COLLATE utf8mb4_unicode_520_ci)"
+"""As a text of UCS-2, two bytes for each letter, weights are compared letter by letter. None of them is the code of a
+character with a meaning in LIKE, such as 0025, the percent sign: the lowest is 0201.
+"""
+
+
+async def look_up(cur: Cursor, tenant: str, text: str) -> tuple[Extent, bytes]:
+    """What the index has of a tenant, and the weights of the letters of a text."""
+    await cur.execute(f"{_EXTENT}, {_WEIGHTS} AS weights", {"tenant": tenant, "filename": text})
+    row = cur.only_row()
+    return _extent(row), bytes(row["weights"])
+
+
+async def extent(cur: Cursor, tenant: str) -> Extent:
+    """What the index has of a tenant."""
+    await cur.execute(_EXTENT, {"tenant": tenant})
+    return _extent(cur.only_row())
+
+
+_EXTENT = """
+    SELECT (SELECT MIN(block) FROM name_parts WHERE tenant = %(tenant)s) AS oldest,
+           (SELECT MAX(block) FROM name_parts WHERE tenant = %(tenant)s) AS newest,
+           (SELECT created_at FROM documents FORCE INDEX (by_name_number)
+            WHERE tenant = %(tenant)s AND name_number IS NOT NULL ORDER BY name_number DESC LIMIT 1) AS numbered_until
+"""
+
+
+def _extent(row: Row) -> Extent:
+    blocks = range(0) if row["newest"] is None else range(row["oldest"], row["newest"] + 1)
+    return Extent(blocks, row["numbered_until"])
+
+
+async def parts(
+    cur: Cursor, tenant: str, *, wanted: Sequence[bytes], blocks: Sequence[int]
+) -> dict[int, dict[bytes, bytes]]:
+    """For each block those of the wanted parts that it has, with their packed places."""
+    found: dict[int, dict[bytes, bytes]] = {block: {} for block in blocks}
+    size = max(1, PARTS_AT_ONCE // max(1, len(wanted)))
+    for start in range(0, len(blocks) if wanted else 0, size):
+        some = blocks[start : start + size]
+        # As one text, parts arrive in a tenth of the time of as many rows.
+        await cur.execute(
+            f"""
+            SELECT GROUP_CONCAT(
+                LPAD(HEX(block), 8, '0'), LPAD(HEX(part), 16, ' '), LPAD(HEX(LENGTH(places)), 4, '0'), places
+                SEPARATOR ''
+            ) AS parts
+            FROM name_parts WHERE tenant = %s AND block IN ({each(some)}) AND part IN ({each(wanted)})
+            """,  # noqa: S608 - placeholders alone
+            (tenant, *some, *wanted),
+        )
+        for block, part, places in _separate(cur.only_row()["parts"] or b""):
+            found[block][part] = places
+    return found
+
+
+def _separate(text: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """The block, the part and the packed places of each part in a text."""
+    start = 0
+    while start < len(text):
+        block, part, size = text[start : start + 8], text[start + 8 : start + 24], text[start + 24 : start + 28]
+        end = start + 28 + int(size, 16)
+        yield int(block, 16), bytes.fromhex(part.decode()), text[start + 28 : end]
+        start = end
+
+
+async def first_number(cur: Cursor, tenant: str, indexed: Extent, *, since: datetime, after: UUID | None = None) -> int:
+    """The lowest number in the index of documents that were created at this time or later, if `after` is given at it
+    only with a higher id. The first one beyond the index if there is none.
+    """
     await cur.execute(
-        f"""
-        SELECT name_number DIV %s AS block FROM documents FORCE INDEX (by_tenant)
-        WHERE tenant = %s AND created_at {comparison} %s AND name_number IS NOT NULL
-        ORDER BY created_at {order}, id {order} LIMIT 1
-        """,  # noqa: S608 - constants
-        (BLOCK, tenant, moment),
+        """
+        SELECT name_number FROM documents FORCE INDEX (by_tenant)
+        WHERE tenant = %(tenant)s AND created_at >= %(since)s AND created_at <= %(numbered_until)s
+          AND (%(after)s IS NULL OR created_at > %(since)s OR id > %(after)s) AND name_number < %(first_beyond)s
+        ORDER BY created_at, id LIMIT 1
+        """,
+        {
+            "tenant": tenant,
+            "since": since,
+            "after": after.bytes if after else None,
+            "numbered_until": indexed.numbered_until,
+            "first_beyond": indexed.first_beyond,
+        },
     )
     row = cur.row()
-    return int(row["block"]) if row else None
+    return int(row["name_number"]) if row else indexed.first_beyond
 
 
-async def candidates(cur: Cursor, tenant: str, *, parts: Sequence[bytes], blocks: Sequence[int]) -> dict[int, int]:
-    """For each block, the places of documents that have all of the parts, as bits. Blocks without any are left out."""
+async def last_number(cur: Cursor, tenant: str, indexed: Extent, *, until: datetime, before: UUID | None = None) -> int:
+    """The highest number in the index of documents that were created before this time, or at it with a lower id than
+    `before`. -1 if there is none.
+    """
     await cur.execute(
-        f"""
-        SELECT block, places FROM name_parts
-        WHERE tenant = %s AND block IN ({each(blocks)}) AND part IN ({each(parts)})
-        """,  # noqa: S608 - placeholders alone
-        (tenant, *blocks, *parts),
+        """
+        SELECT name_number FROM documents FORCE INDEX (by_tenant)
+        WHERE tenant = %(tenant)s AND created_at <= LEAST(%(until)s, %(numbered_until)s)
+          AND (created_at < %(until)s OR id < %(before)s) AND name_number < %(first_beyond)s
+        ORDER BY created_at DESC, id DESC LIMIT 1
+        """,
+        {
+            "tenant": tenant,
+            "until": until,
+            "before": before.bytes if before else None,
+            "numbered_until": indexed.numbered_until,
+            "first_beyond": indexed.first_beyond,
+        },
     )
-    found: dict[int, list[bytes]] = {}
-    for row in cur.rows():
-        found.setdefault(int(row["block"]), []).append(row["places"])
-    common = {block: _common(packed) for block, packed in found.items() if len(packed) == len(parts)}
-    return {block: bits for block, bits in common.items() if bits}
-
-
-def _common(packed: Iterable[bytes]) -> int:
-    # The shortest first: often nothing is left soon.
-    bits = -1
-    for each_packed in sorted(packed, key=len):
-        bits &= bits_of(each_packed)
-        if not bits:
-            break
-    return bits
+    row = cur.row()
+    return int(row["name_number"]) if row else -1
 
 
 async def number_block(cur: Cursor, tenant: str) -> int | None:
@@ -160,16 +163,8 @@ async def number_block(cur: Cursor, tenant: str) -> int | None:
 
     The caller makes a transaction, and rolls it back if this is None.
     """
-    newest = await newest_block(cur, tenant)
-    block = 0 if newest is None else newest + 1
-    await cur.execute(
-        """
-        SELECT created_at FROM documents FORCE INDEX (by_name_number)
-        WHERE tenant = %s AND name_number IS NOT NULL ORDER BY name_number DESC LIMIT 1
-        """,
-        (tenant,),
-    )
-    last = cur.row()
+    indexed = await extent(cur, tenant)
+    block = indexed.blocks.stop
     numbered = await cur.execute(
         """
         UPDATE documents d
@@ -188,12 +183,12 @@ async def number_block(cur: Cursor, tenant: str) -> int | None:
         {
             "tenant": tenant,
             "settled": SETTLED_S,
-            "last": last["created_at"] if last else "1970-01-01",
-            "limit": BLOCK,
-            "first": block * BLOCK,
+            "last": indexed.numbered_until or "1970-01-01",
+            "limit": name_parts.BLOCK,
+            "first": block * name_parts.BLOCK,
         },
     )
-    return block if numbered == BLOCK else None
+    return block if numbered == name_parts.BLOCK else None
 
 
 async def names(cur: Cursor, tenant: str, block: int) -> list[tuple[int, bytes, str]]:
@@ -203,17 +198,79 @@ async def names(cur: Cursor, tenant: str, block: int) -> list[tuple[int, bytes, 
         SELECT name_number, WEIGHT_STRING(filename) AS weights, content_type
         FROM documents WHERE tenant = %s AND name_number BETWEEN %s AND %s
         """,
-        (tenant, block * BLOCK, block * BLOCK + BLOCK - 1),
+        (tenant, block * name_parts.BLOCK, block * name_parts.BLOCK + name_parts.BLOCK - 1),
     )
-    return [(row["name_number"] - block * BLOCK, bytes(row["weights"]), row["content_type"]) for row in cur.rows()]
+    return [
+        (row["name_number"] - block * name_parts.BLOCK, bytes(row["weights"]), row["content_type"])
+        for row in cur.rows()
+    ]
 
 
 async def insert(cur: Cursor, tenant: str, block: int, parts: Iterable[tuple[bytes, bytes]]) -> None:
-    """Record the parts of a block, with their packed places."""
+    """Record parts of a block, with their packed places. Those that it has already are replaced."""
     await cur.insert_all(
-        "INSERT INTO name_parts (tenant, block, part, places) VALUES (%s, %s, %s, %s)",
+        """
+        INSERT INTO name_parts (tenant, block, part, places) VALUES (%s, %s, %s, %s)
+        ON DUPLICATE KEY UPDATE places = VALUES(places)
+        """,
         [(tenant, block, part, places) for part, places in parts],
     )
+
+
+async def record_deletion(cur: Cursor, document_id: UUID) -> None:
+    """Record that a document, which the caller has locked and is about to delete, is no longer in its block.
+
+    A block that an earlier release has recorded says nothing about deletions until maintenance completes it.
+    """
+    await cur.execute(
+        """
+        UPDATE name_parts p JOIN documents d
+            ON p.tenant = d.tenant AND p.block = d.name_number DIV %(block)s AND p.part = %(deleted)s
+        SET p.places = CONCAT(p.places, CHAR(d.name_number MOD %(block)s MOD 256, d.name_number MOD %(block)s DIV 256))
+        WHERE d.id = %(id)s
+        """,
+        {"id": document_id.bytes, "block": name_parts.BLOCK, "deleted": DELETED},
+    )
+
+
+async def lock_deleted(cur: Cursor, tenant: str, block: int) -> list[int] | None:
+    """The places of deleted documents as they are recorded, unless the block has no record of them. Nobody changes it
+    until the transaction ends.
+    """
+    await cur.execute(
+        "SELECT places FROM name_parts WHERE tenant = %s AND block = %s AND part = %s FOR UPDATE",
+        (tenant, block, DELETED),
+    )
+    row = cur.row()
+    return name_parts.unpack_each(row["places"]) if row else None
+
+
+async def places(cur: Cursor, tenant: str, block: int) -> list[int]:
+    """The places of the documents of a block that are not deleted."""
+    first = block * name_parts.BLOCK
+    await cur.execute(
+        """
+        SELECT CONCAT('[', GROUP_CONCAT(name_number - %s), ']') AS places FROM documents FORCE INDEX (by_name_number)
+        WHERE tenant = %s AND name_number BETWEEN %s AND %s
+        """,
+        (first, tenant, first, first + name_parts.BLOCK - 1),
+    )
+    found: list[int] = orjson.loads(cur.only_row()["places"] or "[]")
+    return found
+
+
+async def incomplete_block(cur: Cursor, tenant: str) -> int | None:
+    """A block that an earlier release has recorded, without all parts; None if there is none."""
+    await cur.execute(
+        """
+        SELECT b.block FROM (SELECT DISTINCT block FROM name_parts WHERE tenant = %(tenant)s) b
+        LEFT JOIN name_parts p ON p.tenant = %(tenant)s AND p.block = b.block AND p.part = %(deleted)s
+        WHERE p.part IS NULL LIMIT 1
+        """,
+        {"tenant": tenant, "deleted": DELETED},
+    )
+    row = cur.row()
+    return int(row["block"]) if row else None
 
 
 async def tenants_with_documents(cur: Cursor, *, after: str) -> str | None:
@@ -230,17 +287,17 @@ async def is_block_due(cur: Cursor, tenant: str) -> bool:
         SELECT 1 FROM documents FORCE INDEX (by_name_number)
         WHERE tenant = %s AND name_number IS NULL LIMIT 1 OFFSET %s
         """,
-        (tenant, BLOCK - 1),
+        (tenant, name_parts.BLOCK - 1),
     )
     return cur.row() is not None
 
 
 async def has_documents(cur: Cursor, tenant: str, block: int) -> bool:
     """True if a document of the block is left."""
-    first = block * BLOCK
+    first = block * name_parts.BLOCK
     await cur.execute(
         "SELECT 1 FROM documents WHERE tenant = %s AND name_number BETWEEN %s AND %s LIMIT 1",
-        (tenant, first, first + BLOCK - 1),
+        (tenant, first, first + name_parts.BLOCK - 1),
     )
     return cur.row() is not None
 

@@ -1,28 +1,43 @@
 """Finds the documents that pass a filter by file name, with the index of names in `name_index`.
 
-Candidates of the index are compared with the filter, in the order of the list, and no more of them than are needed. If
-the first of them tell that few have the status, those that have it are found together, by the numbers of jobs.
+For most documents the index tells for sure whether they pass. The others are compared with the filter, and so are those
+that a list shows: no more of them than are needed, in the order of the list.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from docserver.database.connection import Cursor
-from docserver.database.tables import name_index, numbered_jobs
+from docserver.database.tables import name_index, name_parts, numbered_jobs
+from docserver.database.tables.name_index import Extent
+from docserver.database.tables.name_parts import DELETED
+from docserver.model import Status
 
 COMPARED_AT_ONCE = 2000
-"""Most candidates that one statement compares."""
+"""Most documents that one statement compares."""
 
-SAMPLE = 300
-"""Candidates that tell how many of them have the status."""
+FEW = 32
+"""Documents of a block that are compared in less time than the index takes to tell more of them."""
 
-NUMBERS_OF_A_CANDIDATE = 10
-"""Numbers of jobs with a status that are read in the time in which one candidate is compared."""
+BLOCKS_AT_ONCE = (2, 128)
+"""Blocks that are read first, and most of those that are read together later. Few are enough if many names match."""
 
-BLOCKS_AT_ONCE = (4, 32)
-"""Blocks whose candidates the first statement reads, and each of the next ones. Few are enough if many names match."""
+FIRST_PARTS = 3
+"""Parts that are looked for first in a block: those of the fewest names. They leave few names of most blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Places of documents of a block, as bits."""
+
+    number: int
+    sure: int
+    """Those that pass."""
+    unsure: int
+    """Those that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +45,47 @@ class Search:
     """What is looked for among the numbered documents of a tenant."""
 
     tenant: str
-    newest_block: int
-    """Documents with numbers beyond it are not looked for: some may get theirs while the list is made."""
-    parts: Sequence[bytes]
-    conditions: str
+    letters: bytes
+    """The part of a name, as weights of letters."""
+    content_type: str | None
+    status: Status | None
+    indexed: Extent
+    """Some documents may get higher numbers while the list is made."""
+    numbers: range
+    """Those that are looked for."""
+    condition: str
     """In SQL, for a document `d`, without that of the status."""
     arguments: dict[str, Any]
-    since: datetime | None
-    until: datetime | None
-    """No documents that were created before or after these times are needed."""
-    status: str | None
-
-    @property
-    def first_beyond(self) -> int:
-        """The lowest number of a document that is not looked for."""
-        return (self.newest_block + 1) * name_index.BLOCK
+    known: dict[int, Block]
+    """Blocks that were read, by their numbers. Those that are read now are added."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Some:
-    """Some candidates, in the order of the list."""
+class Known:
+    """What was read of the index of names for a filter, so that it is read once for the parts of a list."""
 
-    numbers: Sequence[int]
-    have_status: bool
-    """True if it is known that all of them have the status of the filter."""
-
-
-class _Progress:
-    """How many candidates pass so far, and how many more to compare."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.passing = 0
-        self._sample = self._sample_passing = 0
-        """Candidates of which nothing was known before they were compared."""
-
-    def add(self, some: _Some, passing: int) -> None:
-        """Count candidates that were compared."""
-        self.passing += passing
-        if not some.have_status:
-            self._sample += len(some.numbers)
-            self._sample_passing += passing
-
-    @property
-    def share(self) -> float | None:
-        """The share of candidates that pass; None if too few were compared to tell."""
-        return self._sample_passing / self._sample if self._sample >= SAMPLE else None
-
-    @property
-    def needed(self) -> int:
-        """About how many more to compare until enough pass."""
-        share = (self._sample_passing + 1) / (self._sample + 1)
-        return int(1.5 * (self._most - self.passing) / share) + 1
+    def __init__(self) -> None:
+        self.looked_up: tuple[Extent, bytes] | None = None
+        self.is_filled: bool | None = None
+        self.blocks: dict[int, Block] = {}
 
 
 async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int) -> list[int]:
     """The numbers of the documents that pass, at most this many, in the order of the list."""
     passing: list[int] = []
-    progress = _Progress(most)
-    async for some in _candidates(cur, search, progress, newest_first=newest_first):
-        await cur.execute(f"SELECT d.name_number {_compared(search, some)}", search.arguments)
-        found = {row["name_number"] for row in cur.rows()}
-        progress.add(some, len(found))
-        passing += [number for number in some.numbers if number in found]
+    async for blocks in _blocks(cur, search, newest_first=newest_first, most=most):
+        candidates = [
+            number
+            for block in blocks
+            for number in _numbers(block.number, block.sure | block.unsure, newest_first=newest_first)
+        ]
+        size = most
+        while candidates and len(passing) < most:
+            some, candidates = candidates[:size], candidates[size:]
+            await cur.execute(f"SELECT d.name_number {_compared(search, some)}", search.arguments)
+            found = {row["name_number"] for row in cur.rows()}
+            passing += [number for number in some if number in found]
+            # Of some names, hardly any of the first candidates pass.
+            size = min(2 * size, COMPARED_AT_ONCE)
         if len(passing) >= most:
             break
     return passing[:most]
@@ -100,92 +93,149 @@ async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int)
 
 async def count(cur: Cursor, search: Search, *, most: int) -> int:
     """How many documents pass, but hardly more than `most`."""
-    progress = _Progress(most)
-    async for some in _candidates(cur, search, progress, newest_first=True):
-        await cur.execute(f"SELECT COUNT(*) AS passing {_compared(search, some)}", search.arguments)
-        progress.add(some, int(cur.only_row()["passing"]))
-        if progress.passing >= most:
+    total = 0
+    async for blocks in _blocks(cur, search, newest_first=True, most=most):
+        total += sum(block.sure.bit_count() for block in blocks)
+        unsure = [number for block in blocks for number in _numbers(block.number, block.unsure, newest_first=True)]
+        while unsure and total < most:
+            some, unsure = unsure[:COMPARED_AT_ONCE], unsure[COMPARED_AT_ONCE:]
+            await cur.execute(f"SELECT COUNT(*) AS passing {_compared(search, some)}", search.arguments)
+            total += int(cur.only_row()["passing"])
+        if total >= most:
             break
-    return progress.passing
+    return total
 
 
-async def share(cur: Cursor, search: Search) -> float:
-    """The share of candidates among the latest documents, from 0 to 1."""
-    some = list(await _blocks(cur, search))[-BLOCKS_AT_ONCE[0] :]
-    if not some:
-        return 0.0
-    places = await name_index.candidates(cur, search.tenant, parts=search.parts, blocks=some)
-    return sum(bits.bit_count() for bits in places.values()) / (len(some) * name_index.BLOCK)
-
-
-def _compared(search: Search, some: _Some) -> str:
+def _compared(search: Search, some: Sequence[int]) -> str:
     # As a table, the numbers are looked up one by one. Of an IN list of some hundred, the server may think that reading
     # all documents of the tenant takes less time. And thousands of placeholders would take longer than the statement.
-    has_status = numbered_jobs.HAS_STATUS if search.status and not some.have_status else "TRUE"
+    has_status = numbered_jobs.HAS_STATUS if search.status else "TRUE"
     return f"""
-        FROM JSON_TABLE('{[*some.numbers]}', '$[*]' COLUMNS (number INT UNSIGNED PATH '$')) w
+        FROM JSON_TABLE('{[*some]}', '$[*]' COLUMNS (number INT UNSIGNED PATH '$')) w
         STRAIGHT_JOIN documents d FORCE INDEX (by_name_number)
             ON d.tenant = %(tenant)s AND d.name_number = w.number
-        WHERE {search.conditions} AND {has_status}
+        WHERE {search.condition} AND {has_status}
     """
 
 
-async def _candidates(cur: Cursor, search: Search, progress: _Progress, *, newest_first: bool) -> AsyncIterator[_Some]:
-    """The numbers of documents whose names have all parts, some at a time, in the order of the list."""
-    blocks = await _blocks(cur, search)
-    ordered = list(reversed(blocks) if newest_first else blocks)
-    size = BLOCKS_AT_ONCE[0]
-    while ordered:
-        some, ordered = ordered[:size], ordered[size:]
-        size = BLOCKS_AT_ONCE[1]
-        places = await name_index.candidates(cur, search.tenant, parts=search.parts, blocks=some)
-        candidates = [
-            block * name_index.BLOCK + place
-            for block in some
-            if block in places
-            for place in _ordered(name_index.places_of(places[block]), newest_first=newest_first)
-        ]
-        async for part in _parts(cur, search, candidates, progress):
-            yield part
+def _numbers(block: int, bits: int, *, newest_first: bool) -> list[int]:
+    places = name_parts.places_of(bits)
+    first = block * name_parts.BLOCK
+    return [first + place for place in (reversed(places) if newest_first else places)]
 
 
-async def _parts(cur: Cursor, search: Search, candidates: list[int], progress: _Progress) -> AsyncIterator[_Some]:
-    """The candidates, some at a time; of many, only those that have the status if few have it."""
-    while candidates:
-        share = progress.share
-        some = candidates[: SAMPLE if search.status and share is None else progress.needed]
-        candidates = candidates[len(some) :]
-        is_narrowed = search.status is not None and share is not None and _is_worth_narrowing(some, share)
-        if search.status and is_narrowed:
-            ends = min(some[0], some[-1]), max(some[0], some[-1])
-            numbers = await numbered_jobs.of_status(cur, search.tenant, search.status, between=ends)
-            some = list(filter(numbers.__contains__, some))
-        for start in range(0, len(some), COMPARED_AT_ONCE):
-            yield _Some(some[start : start + COMPARED_AT_ONCE], have_status=is_narrowed)
+async def _blocks(cur: Cursor, search: Search, *, newest_first: bool, most: int) -> AsyncIterator[list[Block]]:
+    """The blocks with what is looked for, some at a time, in the order of the list: about as many as have `most`."""
+    if not search.numbers:
+        return
+    blocks = range(search.numbers[0] // name_parts.BLOCK, search.numbers[-1] // name_parts.BLOCK + 1)
+    left = blocks[::-1] if newest_first else blocks
+    reader = _Reader(cur, search)
+    first, largest = BLOCKS_AT_ONCE
+    size = first
+    found = 0
+    while left:
+        some, left = left[:size], left[size:]
+        read = await reader.read(some)
+        yield read
+        found += sum((block.sure | block.unsure).bit_count() for block in read)
+        needed = (most - found) * (len(blocks) - len(left)) // found + 1 if found else largest
+        size = max(first, min(needed, largest))
 
 
-def _is_worth_narrowing(candidates: Sequence[int], share: float) -> bool:
-    """True if the numbers of all documents with the status, of which candidates have this share, are read in less time
-    than the candidates without it are compared.
-    """
-    documents = abs(candidates[0] - candidates[-1]) + 1
-    return documents * share < len(candidates) * (1 - share) * NUMBERS_OF_A_CANDIDATE
+class _Reader:
+    """Reads blocks of the index."""
+
+    def __init__(self, cur: Cursor, search: Search) -> None:
+        self._cur = cur
+        self._search = search
+        of_type = [name_parts.part_of_type(search.content_type)] if search.content_type else []
+        self._needed = [*name_parts.parts_to_find(search.letters), *of_type]
+        self._repeated = name_parts.repeated_to_find(search.letters)
+        self._all = [*self._needed, *self._repeated, DELETED]
+        self._first: Sequence[bytes] | None = None
+        """Parts that are looked for first, once it is known of how many names they are."""
+
+    async def read(self, blocks: Sequence[int]) -> list[Block]:
+        """What is looked for in these blocks."""
+        known = self._search.known
+        unknown = [block for block in blocks if block not in known]
+        if unknown:
+            known |= await self._read(unknown)
+        among = {block: self._among(block) for block in blocks}
+        return [Block(block, known[block].sure & among[block], known[block].unsure & among[block]) for block in blocks]
+
+    async def _read(self, blocks: Sequence[int]) -> dict[int, Block]:
+        first = self._first or self._all
+        parts = await self._read_parts(blocks, first)
+        looked_for = [part for part in first if part in self._needed]
+        candidates = {block: _common(parts[block], looked_for) for block in blocks}
+        many = {block: bits for block, bits in candidates.items() if bits.bit_count() > FEW}
+        if self._first is None:
+            self._first = self._all if many else self._rarest(parts.values())
+        rest = [part for part in self._all if part not in first]
+        for block, more in (await self._read_parts([*many], rest)).items():
+            parts[block] |= more
+        many = await self._with_status(many)
+        return {
+            block: self._block(block, many[block], parts[block]) if block in many else Block(block, sure=0, unsure=bits)
+            for block, bits in candidates.items()
+        }
+
+    def _rarest(self, parts: Collection[Mapping[bytes, bytes]]) -> list[bytes]:
+        sizes = {part: sum(len(of_block.get(part, b"")) for of_block in parts) for part in self._needed}
+        return sorted(self._needed, key=sizes.__getitem__)[:FIRST_PARTS]
+
+    def _block(self, block: int, candidates: int, parts: Mapping[bytes, bytes]) -> Block:
+        left = candidates & _common(parts, self._needed)
+        if DELETED not in parts:
+            # An earlier release has recorded the block.
+            return Block(block, sure=0, unsure=left)
+        left &= ~name_parts.bits_at(name_parts.unpack_each(parts[DELETED]))
+        repeated = reduce(or_, (name_parts.bits_of(parts[part]) for part in self._repeated if part in parts), 0)
+        return Block(block, sure=left & ~repeated, unsure=left & repeated)
+
+    async def _with_status(self, candidates: dict[int, int]) -> dict[int, int]:
+        """Those of the candidates of each block that have the status."""
+        search = self._search
+        if search.status is None or not candidates:
+            return candidates
+        blocks = range(min(candidates), max(candidates) + 1)
+        numbers = range(blocks[0] * name_parts.BLOCK, (blocks[-1] + 1) * name_parts.BLOCK)
+        # Nearly all documents are completed, as a rule. Then those of all other statuses are read in less time.
+        others = [status for status in Status if status is not Status.COMPLETED]
+        is_completed = search.status is Status.COMPLETED
+        read = await numbered_jobs.of_statuses(
+            self._cur, search.tenant, others if is_completed else [search.status], among=numbers
+        )
+        if is_completed:
+            # They are found by another statement.
+            without = await numbered_jobs.of_jobs_without(self._cur, search.tenant, search.indexed)
+            read += filter(numbers.__contains__, without)
+        bits = name_parts.bits_by_block(read, blocks)
+        return {
+            block: of_block & (~bits[block] if is_completed else bits[block]) for block, of_block in candidates.items()
+        }
+
+    async def _read_parts(self, blocks: Sequence[int], wanted: Sequence[bytes]) -> dict[int, dict[bytes, bytes]]:
+        return await name_index.parts(self._cur, self._search.tenant, wanted=wanted, blocks=blocks)
+
+    def _among(self, block: int) -> int:
+        """The places of the block whose numbers are looked for."""
+        first = block * name_parts.BLOCK
+        start = max(self._search.numbers.start - first, 0)
+        stop = min(self._search.numbers.stop - first, name_parts.BLOCK)
+        return (1 << stop) - (1 << start)
 
 
-def _ordered(places: list[int], *, newest_first: bool) -> list[int]:
-    return places[::-1] if newest_first else places
-
-
-async def _blocks(cur: Cursor, search: Search) -> range:
-    """The blocks that may have what is looked for, oldest first."""
-    oldest = await name_index.oldest_block(cur, search.tenant)
-    newest = search.newest_block
-    if oldest is None:
-        return range(0)
-    if search.since:
-        first = await name_index.block_at(cur, search.tenant, search.since, first_after=True)
-        oldest = newest + 1 if first is None else max(oldest, first)
-    if search.until:
-        last = await name_index.block_at(cur, search.tenant, search.until, first_after=False)
-        newest = -1 if last is None else min(newest, last)
-    return range(oldest, newest + 1)
+def _common(parts: Mapping[bytes, bytes], wanted: Sequence[bytes]) -> int:
+    """The places that all of the wanted parts have."""
+    if any(part not in parts for part in wanted):
+        return 0
+    bits = -1
+    # The shortest first: often nothing is left soon.
+    for part in sorted(wanted, key=lambda part: len(parts[part])):
+        bits &= name_parts.bits_of(parts[part])
+        if not bits:
+            break
+    return bits
