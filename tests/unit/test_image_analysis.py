@@ -323,3 +323,14 @@ def test_a_letter_is_seen_wherever_it_stands_in_a_dark_edge(place: tuple[int, in
 
     assert may_show_letters(ink, joined=True)
     assert not may_show_letters(edge_alone, joined=True)
+
+
+def test_where_noise_hides_any_ink_a_page_stays_dark() -> None:
+    noise = np.random.default_rng(0).normal(0, 12, (300, 400))
+    levels = np.where(np.arange(400) < 200, 20, 230) + noise
+    page = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+    even = np.asarray(evenly_lit(page))
+
+    assert np.array_equal(even[:, :150], np.asarray(page)[:, :150])
+    assert even[:, 250:].mean() > 200

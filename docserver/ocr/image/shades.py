@@ -133,15 +133,15 @@ def ink_of(
     """The ink in a grey picture of about 1000 pixels a side, whose contrasts may be known, without noise and what lies
     in the mask `removed`. It has at least this contrast.
     """
-    elsewhere = np.zeros((small.height, small.width), dtype=np.bool_) if removed is None else removed
     above: float = INK_CONTRAST
-    if NOISE_DEVIATIONS * _noise(small, elsewhere) > INK_CONTRAST:
+    if NOISE_DEVIATIONS * _noise(small, removed) > INK_CONTRAST:
         # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps half of its contrast.
         small, contrasts = small.filter(ImageFilter.BoxBlur(1)), None
-        above = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small, elsewhere))
+        above = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small, removed))
     if contrasts is None:
         contrasts = contrast(small)
-    return (contrasts > max(above, least)) & ~elsewhere
+    ink: Mask = contrasts > max(above, least)
+    return ink if removed is None else ink & ~removed
 
 
 def _curves(ink: Mask) -> int:
@@ -150,15 +150,19 @@ def _curves(ink: Mask) -> int:
     return int((np.asarray(around) >= 4 * 255 // 9).sum())
 
 
-def _noise(grey: Image.Image, removed: Mask) -> float:
+def _noise(grey: Image.Image, removed: Mask | None) -> float:
     """The standard deviation of the noise of a picture, except where something was removed.
 
     It is measured where pixels at a distance of three differ least: there is paper on both sides, and no letter.
     Neighbours would not do: their noise is alike after a picture was reduced, blurred or compressed.
     """
-    pixels = np.asarray(grey, dtype=np.int16)
-    differences = np.abs(pixels[:, 3:] - pixels[:, :-3])[~(removed[:, 3:] | removed[:, :-3])]
-    shares = np.bincount(differences).cumsum() / max(1, differences.size)
+    pixels = np.asarray(grey)
+    first, second = pixels[:, 3:], pixels[:, :-3]
+    if removed is not None:
+        kept = ~(removed[:, 3:] | removed[:, :-3])
+        first, second = first[kept], second[kept]
+    differences = np.maximum(first, second) - np.minimum(first, second)
+    shares = np.bincount(differences.ravel()).cumsum() / max(1, differences.size)
     # Differences are whole numbers: n stands for those from n - 0.5 to n + 0.5.
     quartile = np.interp(0.25, [0, *shares], [0, *(np.arange(shares.size) + 0.5)])
     # A quarter of the differences of two normal values are below 0.451 standard deviations of one.
@@ -209,10 +213,13 @@ def evenly_lit(grey: Image.Image) -> Image.Image:
         rows = slice(top, top + BAND_PX)
         factors = EVEN_PAPER / np.maximum(shades[rows], np.float32(DARKEST_PAPER))
         even[rows] = np.minimum(levels[rows] * factors, 255)
-    if int(shades.min()) < DARK_BELOW:
+    darkest = int(shades.min())
+    if darkest < DARK_BELOW:
         dark = shades < DARK_BELOW
-        hidden = dark & (shades < NOISE_DEVIATIONS * _noise(grey, ~dark))
-        even[hidden] = levels[hidden]
+        noise = NOISE_DEVIATIONS * _noise(grey, ~dark)
+        if darkest < noise:
+            hidden = dark & (shades < noise)
+            even[hidden] = levels[hidden]
     return Image.fromarray(even)
 
 
