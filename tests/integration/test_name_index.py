@@ -197,6 +197,28 @@ async def test_a_total_by_name_reads_no_rows_of_documents_that_the_index_tells_a
     assert of_part < 256
 
 
+async def test_no_statement_of_a_long_part_of_a_list_compares_many_documents(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await fill(db, 32)
+    await name_indexing.run(resources)
+    compared = named_documents._compared
+    counts = []
+
+    def counted(search: named_documents.Search, some: Sequence[int]) -> str:
+        counts.append(len(some))
+        return compared(search, some)
+
+    monkeypatch.setattr(named_documents, "_compared", counted)
+    async with db.session() as cur:
+        part = await document_lists.part(
+            cur, Filter(DEFAULT_TENANT, filename=".pdf"), newest_first=False, after=None, limit=100, offset=0
+        )
+
+    assert [item.document.id for item in part] == ids
+    assert max(counts) <= named_documents.COMPARED_AT_ONCE
+
+
 async def test_a_document_that_is_committed_late_is_listed_in_its_place(resources: Resources, db: Database) -> None:
     await fill(db, 32)
     await change(db, "UPDATE documents SET created_at = created_at - INTERVAL 1 DAY")

@@ -78,7 +78,7 @@ async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int)
             for block in blocks
             for number in _numbers(block.number, block.sure | block.unsure, newest_first=newest_first)
         ]
-        size = most
+        size = min(most, COMPARED_AT_ONCE)
         while candidates and len(passing) < most:
             some, candidates = candidates[:size], candidates[size:]
             await cur.execute(f"SELECT d.name_number {_compared(search, some)}", search.arguments)
