@@ -19,8 +19,8 @@ TOOLS = Path(sys.executable).parents[1] / "clients" / "node_modules"
 
 COMPILE = (
     *("node", "node_modules/typescript/bin/tsc", "--strict", "--module", "nodenext", "--target", "es2022"),
-    # What TypeScript itself declares is right.
-    *("--skipDefaultLibCheck", "--noEmitOnError", "--pretty", "false"),
+    # The declarations of the libraries, which take most of the time, are not ours to check.
+    *("--skipLibCheck", "--noEmitOnError", "--pretty", "false"),
 )
 """The TypeScript compiler with its options."""
 
@@ -72,6 +72,8 @@ async def test_a_generated_typescript_client_is_sound_and_uploads_waits_reads_li
     (directory / "main.ts").write_text(*blocks("typescript"))
 
     await run("bash", "-c", generate, directory=directory, environment=environment(service))
+    # As a source it is checked, unlike the declarations of libraries.
+    (directory / "docserver.d.ts").rename(directory / "docserver.ts")
     await run(*COMPILE, "main.ts", directory=directory, environment=environment(service))
     shown = await run("node", "main.js", directory=directory, environment=environment(service))
 
