@@ -11,9 +11,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
 from docserver.layout import words_of
+from docserver.ocr.child import tasks
 from docserver.ocr.image.curved_lines import curved_lines
+from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.overview import overview
 from docserver.ocr.limits import Limits
+from docserver.ocr.recognition.ppocr.engine import Ppocr
+from docserver.ocr.recognition.reader import PageReader
 from tests.support.recognition import WORDS, read
 
 COLUMNS, ROWS = 8, 30
@@ -112,3 +116,14 @@ def test_a_few_large_words_are_not_curved(size: int, pitch: int, left: int) -> N
     draw.text((left, 50 + pitch), "Please ring the bell 4711", fill=0, font=font)
 
     assert curved_lines(overview(picture)) is None
+
+
+def test_a_curved_page_is_left_to_tesseract_without_being_made_straight_again(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clean, _ = page()
+    reader = PageReader(Picture(camera.curled(clean), 150), tasks._tesseract(limits), turning=False, has_second=True)
+    attempt = reader.read("eng")
+    monkeypatch.setattr("docserver.ocr.recognition.reader.with_level_lines", None)
+
+    assert reader.read_again(attempt, Ppocr(tmp_path)) is attempt

@@ -10,12 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
 from docserver.layout import Box, area, around, overlap
 from docserver.ocr.image.dense_places import dense_places
-from docserver.ocr.image.overview import Overview
+from docserver.ocr.image.overview import Overview, grey
 from docserver.ocr.image.shades import Shades
 
 MAX_PIXELS = 6_000_000
@@ -48,9 +49,9 @@ CONTROLS = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127))) | SECON
 
 def barcodes(page: Overview) -> tuple[Barcode, ...]:
     """The barcodes of a page's picture, from top to bottom."""
-    grey = page.grey
-    is_small = grey.width * grey.height <= SMALL_PIXELS
-    return barcodes_in([(0, 0, *grey.size)] if is_small else dense_places(page), grey.crop, size=grey.size)
+    picture = page.grey
+    is_small = picture.width * picture.height <= SMALL_PIXELS
+    return barcodes_in([(0, 0, *picture.size)] if is_small else dense_places(page), picture.crop, size=picture.size)
 
 
 def barcodes_in(
@@ -88,8 +89,16 @@ def painted_over(image: Image.Image, places: Sequence[Box]) -> Image.Image:
 
 def _paper_of(part: Image.Image) -> int | tuple[int, ...]:
     """The colour of the lightest part, without the noise."""
-    levels = np.percentile(np.asarray(part.convert("L") if part.mode == "1" else part), LIGHT_PERCENT, axis=(0, 1))
-    return int(levels) if levels.ndim == 0 else tuple(map(int, levels))
+    bands = np.reshape((grey(part) if part.mode == "1" else part).histogram(), (-1, 256))
+    levels = tuple(map(_light_level, bands.cumsum(axis=1)))
+    return levels[0] if len(levels) == 1 else levels
+
+
+def _light_level(counts: NDArray[np.int64]) -> int:
+    """The percentile of grey levels. `counts` says how many pixels have each level or a lower one."""
+    place = LIGHT_PERCENT / 100 * (counts[-1] - 1)
+    before, after = np.searchsorted(counts, (np.floor(place), np.ceil(place)), side="right")
+    return int(before + (after - before) * (place % 1))
 
 
 def _decoded(part: Image.Image, box: Box, *, step: int, size: tuple[int, int]) -> Iterator[Barcode]:

@@ -82,13 +82,12 @@ def touched_squares(ink: Mask, *, known: Iterable[Box], least: float, most: floa
     """The squares with a mark in them that reaches beyond them, or with a letter that touches them, but for those in
     known places. None of them is sure: the bowls of letters such as P and d are empty squares.
     """
-    taken: list[Box] = []
     boxes = _squares_of_lines(ink, least=least, most=most)
-    for x0, y0, x1, y1 in boxes[_are_elsewhere(boxes, known)][:MAX_TOUCHED].tolist():
+    boxes = boxes[_are_elsewhere(boxes, known)][:MAX_TOUCHED]
+    while len(boxes):
+        x0, y0, x1, y1 = boxes[0].tolist()
         box = x0, y0, x1, y1
-        if any(middle_is_in(box, other) for other in taken):
-            continue
-        taken.append(box)
+        boxes = boxes[_are_elsewhere(boxes, [box])]
         for shape in _square_or_ring(ink, box, is_round=False):
             if shape.inside >= MARKED_FROM:
                 yield Shape(shape.box, shape.inside, is_round=False, is_sure=False)
@@ -191,12 +190,6 @@ def _squares_of_lines(ink: Mask, *, least: float, most: float) -> Boxes:
     boxes = boxes[_have_sides(ink, boxes)]
     largest_first: Boxes = boxes[np.argsort(boxes[:, 1] - boxes[:, 3], kind="stable")]
     return largest_first
-
-
-def middle_is_in(box: Box, other: Box) -> bool:
-    """True if the middle of a box is in the other one."""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return other[0] <= x <= other[2] and other[1] <= y <= other[3]
 
 
 def _square_or_ring(ink: Mask, box: Box, *, is_round: bool) -> Iterator[Shape]:

@@ -151,13 +151,14 @@ class PageReader:
 
     def read_again(self, attempt: Attempt, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
         """The attempt with what the second engine reads better, or alone; with `all_lines`, with nothing else."""
-        if self._analysis is None:
+        was_read = self._level.get(attempt.rotation % 180)
+        # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
+        if self._analysis is None or (was_read and was_read.warp):
             return attempt
         page = turned(self._original, attempt.rotation)
         if max(page.image.size) > MAX_SIDE_READ_AGAIN_PX:
             page = scaled(page, MAX_SIDE_READ_AGAIN_PX / max(page.image.size))
         level = with_level_lines(page, self._analysis)
-        # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
         if level.warp:
             return attempt
         return with_unread(read_again(attempt, level, engine, all_lines=all_lines), self._page)
