@@ -38,7 +38,7 @@ MAX_MESSAGE_BYTES = 1 << 17
 TOP = Path(__file__).parents[2]
 
 # What is in the directory where a process starts comes first; the tests are found behind it.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(TOP)}
+ENVIRONMENT = {**forked_ocr.ENVIRONMENT, "PYTHONPATH": str(TOP)}
 """That of processes that import everything: as it was before any test changed it."""
 
 
