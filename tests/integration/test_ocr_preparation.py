@@ -60,7 +60,7 @@ def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
     reading = read(large, limits)
 
     ((width, height),) = shown
-    assert 2 * 1000 < width <= 0.8 * large.width
+    assert 1000 < width <= 0.8 * large.width
     assert width / height == pytest.approx(1.24, rel=0.01)
     assert reading.text.split() == TEXT.split()
     assert (reading.width, reading.height) == large.size
@@ -276,3 +276,27 @@ def test_page_numbers_after_leaders_are_on_the_lines_of_their_titles(limits: Lim
         draw.text((end, 60 + 60 * number), last, fill=25, font=font)
 
     assert read(page, limits).text.splitlines() == lines
+
+
+def test_digits_of_large_print_are_read_at_the_height_at_which_tesseract_tells_them_apart(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = watch(monkeypatch)
+    numbers = [f"{7 + row * (column + 3) * 37 % 991}" for row in range(1, 10) for column in range(4)]
+    draw, font = ImageDraw.Draw(page := Image.new("L", (2480, 1900), 255)), ImageFont.load_default(size=70)
+    for place, number in enumerate(numbers):
+        draw.text((150 + place % 4 * 600, 120 + place // 4 * 190), number, font=font, fill=0)
+    _, top, _, bottom = draw.textbbox((0, 0), "0", font=font)
+
+    assert read(page, limits).text.split() == numbers
+    assert 20 <= (bottom - top) * shown[0][0] / page.width <= 30
+
+
+def test_small_letters_beside_larger_ones_are_not_made_illegible(limits: Limits) -> None:
+    draw = ImageDraw.Draw(page := Image.new("L", (2480, 3000), 245))
+    for number, line in enumerate(LINES[:8]):
+        draw.text((120, 100 + 150 * number), line, fill=25, font=ImageFont.load_default(size=72))
+    for number, line in enumerate(LINES[8:]):
+        draw.text((120, 1500 + 40 * number), line, fill=25, font=ImageFont.load_default(size=26))
+
+    assert read(page, limits).text.split() == TEXT.split()
