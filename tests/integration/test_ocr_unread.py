@@ -115,3 +115,35 @@ def test_a_chart_keeps_its_title_and_the_labels_that_run_upwards(limits: Limits)
     reading = read(page, limits, engine=EngineChoice.TESSERACT)
 
     assert counted(reading, [*title.split(), *unit.split(), *towns]) == []
+
+
+def test_short_numbers_in_the_columns_of_a_table_are_read(limits: Limits) -> None:
+    """Tesseract takes lone digits in a column of their own for dirt."""
+    rows = [
+        ["7", "7", "7", "7"],
+        *([str(7 + row * (column + 3) * 37 % 991) for column in range(4)] for row in range(1, 9)),
+    ]
+    draw, font = ImageDraw.Draw(page := Image.new("L", (2480, 1900), 255)), ImageFont.load_default(size=70)
+    for row, numbers in enumerate(rows):
+        for column, number in enumerate(numbers):
+            draw.text((150 + column * 600, 120 + row * 190), number, font=font, fill=0)
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert sorted(reading.text.split()) == sorted(number for numbers in rows for number in numbers)
+
+
+def test_stains_beside_lines_do_not_become_words(limits: Limits) -> None:
+    words = ["harbour", "market", "garden", "winter", "bridge", "journey", "captain", "evening", "village", "letter"]
+    draw, font = ImageDraw.Draw(page := Image.new("L", (1600, 900), 255)), ImageFont.load_default(size=30)
+    for number, word in enumerate(words):
+        top = 80 + 70 * number
+        draw.text((100, top), f"{word} and {words[-number]} in the {words[number - 3]}", font=font, fill=0)
+        left = 1100 + 31 * number
+        draw.polygon([(left, top + 5), (left + 22, top + 9), (left + 15, top + 31), (left + 3, top + 24)], fill=0)
+        draw.ellipse((left + 120, top + 6, left + 144, top + 30), fill=0)
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert len(reading.text.split()) <= 60
+    assert set(reading.text.split()) <= {*words, "and", "in", "the"}

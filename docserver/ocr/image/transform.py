@@ -1,5 +1,6 @@
 """Child side: turns, straightens, scales and frames pages, and maps coordinates back to the original page."""
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -160,13 +161,17 @@ def cropped(page: PageImage, box: Box) -> PageImage:
     return page.replaced(page.image.crop(box), PdfMatrix().translate(left, top))
 
 
-def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:
-    """Map the boxes of blocks that were recognised in the page's picture to the original page."""
+def on_original(
+    blocks: tuple[Block, ...], page: PageImage, *, known: Mapping[Box, Box] | None = None
+) -> tuple[Block, ...]:
+    """Map the boxes of blocks that were recognised in the page's picture to the original page. `known` are boxes in
+    the picture whose places on the original page are known: to map a box back and forth makes it larger.
+    """
     if page.warp is None and page.to_original == PdfMatrix():
         return blocks
 
     def box(recognised: Box) -> Box:
-        return _box_on_original(recognised, page)
+        return (known or {}).get(recognised) or _box_on_original(recognised, page)
 
     return tuple(
         Block(box(block.box), tuple(with_boxes(paragraph, box) for paragraph in block.paragraphs)) for block in blocks

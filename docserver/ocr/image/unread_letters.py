@@ -60,9 +60,15 @@ def unread_letters(seen: Overview, words: Sequence[Box]) -> int:
     cells of a table; or stand in a row with a word. The first count in columns too: letters may lie on their side.
     """
     marks, boxes = _unread_marks(seen, words)
-    across = _letters(marks, max_width=MAX_WIDTH)
-    upright = _are_in_words(across) | _are_in_cells(across) | _are_beside(across, boxes)
-    return max(int(np.count_nonzero(upright)), _count_on_side(marks))
+    return max(len(_upright_letters(marks, boxes)), _count_on_side(marks))
+
+
+def places_of_unread_letters(seen: Overview, words: Sequence[Box]) -> list[Box]:
+    """The boxes of the marks that look like upright letters in places where none of these words is, in pixels of the
+    full picture.
+    """
+    letters = _upright_letters(*_unread_marks(seen, words))
+    return [(left, top, right, bottom) for left, top, right, bottom, _ in (seen.step * letters).tolist()]
 
 
 def letters_on_side(seen: Overview, words: Sequence[Box]) -> int:
@@ -72,6 +78,11 @@ def letters_on_side(seen: Overview, words: Sequence[Box]) -> int:
     marks, _ = _unread_marks(seen, words)
     on_side = _count_on_side(marks)
     return on_side if on_side > np.count_nonzero(_are_in_words(_letters(marks, max_width=MAX_WIDTH))) else 0
+
+
+def _upright_letters(marks: Boxes, words: NDArray[np.float64]) -> Boxes:
+    letters = _letters(marks, max_width=MAX_WIDTH)
+    return letters[_are_in_words(letters) | _are_in_cells(letters) | _are_beside(letters, words)]
 
 
 def _count_on_side(marks: Boxes) -> int:

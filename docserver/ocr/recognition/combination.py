@@ -102,7 +102,7 @@ def combined(
         elif words:
             added.append(words)
     left_out = _replace_unseen(unseen, taken, seen, height=_height(boxes, unseen), read_at=read_at, all_words=all_lines)
-    return Combined(_with_lines(_with_words(blocks, taken), added), left_out)
+    return Combined(with_lines(with_words(blocks, taken), added), left_out)
 
 
 def _replace_unseen(
@@ -185,7 +185,7 @@ def _nearest(word: Word, others: Sequence[Word]) -> Word:
     return min(others, key=lambda other: max(other.box[0] - x, x - other.box[2]))
 
 
-def _with_words(blocks: Iterable[Block], taken: dict[int, list[Word]]) -> tuple[Block, ...]:
+def with_words(blocks: Iterable[Block], taken: dict[int, list[Word]]) -> tuple[Block, ...]:
     """The blocks with other words in the places of some, without what gets empty."""
     return tuple(
         Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
@@ -218,13 +218,13 @@ def _rows(line: Line, taken: dict[int, list[Word]]) -> Iterator[Line]:
         yield Line(around(word.box for word in row), tuple(row))
 
 
-def _with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tuple[Block, ...]:
+def with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tuple[Block, ...]:
     """The blocks with lines that Tesseract has not seen."""
     for words in sorted(added, key=lambda words: _middle(words[0].box)[1]):
         line = Line(around(word.box for word in words), tuple(words))
         beside = _beside(line, blocks)
         if beside:
-            blocks = _with_words(blocks, {id(beside.words[-1]): [beside.words[-1], *words]})
+            blocks = with_words(blocks, {id(beside.words[-1]): [beside.words[-1], *words]})
         elif blocks:
             blocks = with_line(blocks, line)
         else:

@@ -24,6 +24,7 @@ from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
+from docserver.ocr.recognition.missed_words import with_missed_words
 from docserver.ocr.recognition.orientation import (
     MIN_CONFIDENCE_IF_UNCLEAR,
     UPRIGHT_TURN,
@@ -299,6 +300,7 @@ class PageReader:
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = best if better(with_lone, another) is with_lone else another
         best = self._in_other_layouts(self._with_turned_rest(best, analysis), analysis)
+        best = self._with_missed_words(best, analysis)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best
@@ -327,6 +329,18 @@ class PageReader:
             return best
         page = self._enlarged(self._level_page(best.rotation, analysis))
         whole = with_turned_rest(best, page, recognise=recognise)
+        return best if whole is best else with_unread(whole, self._page)
+
+    def _with_missed_words(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
+        """The attempt with single words that Tesseract has missed or misread, unless the second engine reads them."""
+
+        def recognise(part: PageImage) -> Recognised:
+            read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LETTER)
+            return replace(read, blocks=on_original(read.blocks, part))
+
+        if is_few_words(best.recognised) or is_unsure(best) or runs_downwards(best.recognised):
+            return best
+        whole = with_missed_words(best, self._level_page(best.rotation, analysis), recognise=recognise)
         return best if whole is best else with_unread(whole, self._page)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:

@@ -1,10 +1,8 @@
 """Child side: reads a page again with the second engine: the lines of which Tesseract was not sure, or all."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 
-from docserver.layout import Block, EngineName, Line, Paragraph, Word, around, confidence_of, text_of, words_of
+from docserver.layout import confidence_of, text_of, words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original
 from docserver.ocr.languages import reads
 from docserver.ocr.recognition.agreement import SURE_FROM
@@ -39,31 +37,7 @@ def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: b
         read_at=lambda box: engine.read(picture, line_around(box, picture.size)),
         all_lines=all_lines,
     )
-    # Mapping the boxes of Tesseract's words back and forth would make them larger.
-    own = {word.box: original.box for word, original in zip(words_of(seen), words_of(first), strict=True)}
-    moved = on_original(both.blocks, page)
-    words = (
-        replace(other, box=own.get(word.box, other.box)) if word.engine is EngineName.TESSERACT else other
-        for word, other in zip(words_of(both.blocks), words_of(moved), strict=True)
-    )
-    after = _with_words(moved, words)
+    known = {word.box: original.box for word, original in zip(words_of(seen), words_of(first), strict=True)}
+    after = on_original(both.blocks, page, known=known)
     recognised = Recognised(text_of(after), after, confidence_of(words_of(after)))
     return replace(attempt, recognised=recognised, left_out=attempt.left_out or both.left_out)
-
-
-def _with_words(blocks: Iterable[Block], words: Iterator[Word]) -> tuple[Block, ...]:
-    """The blocks with these words instead of theirs."""
-
-    def line_with_words(line: Line) -> Line:
-        own = tuple(islice(words, len(line.words)))
-        return Line(around(word.box for word in own), own)
-
-    def paragraph_with_words(paragraph: Paragraph) -> Paragraph:
-        lines = tuple(map(line_with_words, paragraph.lines))
-        return Paragraph(around(line.box for line in lines), lines)
-
-    def block_with_words(block: Block) -> Block:
-        paragraphs = tuple(map(paragraph_with_words, block.paragraphs))
-        return Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
-
-    return tuple(map(block_with_words, blocks))

@@ -1,0 +1,99 @@
+"""Child side: reads what is in a small place of a page at several sizes, and believes what most of them say."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from docserver.layout import Box, Word, around, words_of
+from docserver.ocr.image.transform import PageImage, cropped, scaled
+from docserver.ocr.recognition.evidence import SURE_FROM
+from docserver.ocr.recognition.tesseract import Recognised
+
+HEIGHTS_PX = (22, 26, 30, 35, 40)
+"""Heights to which a place is scaled to be read. Dirt is read as something else at most of them, a letter is not."""
+
+LEAST_ALIKE = 4
+"""Fewest of these readings that are equal if the text is sure."""
+
+MAX_GAP = 0.8
+"""Widest gap between two spots of a word or a short line, as a multiple of the height of the higher one. Points between
+them are no spots."""
+
+ROUND_LETTERS = "oO0°©®@"
+"""What punched holes and the rings of cups are read as."""
+
+MIN_ROUND_WIDTH = 0.9
+"""Smallest width of such a ring as a multiple of its height. The digit 0 is narrower."""
+
+
+class CloseUps:
+    """The readings of places on a page. Each place is read once."""
+
+    def __init__(self, page: PageImage, recognise: Callable[[PageImage], Recognised]) -> None:
+        self._page = page
+        self._recognise = recognise
+        self._readings: dict[Box, list[Recognised]] = {}
+
+    def words(self, place: Box, *, margin_px: int, before: str | None = None) -> list[Word]:
+        """What most of the readings of a place say, if that is sure; nothing if the first one says what was read there
+        `before`. Up to `margin_px` around it are read with it.
+        """
+        if place not in self._readings:
+            self._readings[place] = list(self._read(place, margin_px, before))
+        return _words(self._readings[place], place)
+
+    def may_be_word(self, place: Box) -> bool:
+        """True if anything was read in a place that has been read."""
+        return any(reading.text for reading in self._readings[place])
+
+    def _read(self, place: Box, margin_px: int, before: str | None) -> Iterator[Recognised]:
+        """The readings of a place, up to the first that shows that they do not agree, or confirms what was read."""
+        texts: Counter[str] = Counter()
+        for number, height_px in enumerate(HEIGHTS_PX, start=1):
+            reading = self._recognise(_part(self._page, place, margin_px, height_px))
+            yield reading
+            texts[reading.text] += 1
+            if reading.text == before and number == 1:
+                return
+            most = max(count for text, count in texts.items() if text or len(texts) == 1)
+            if set(texts) != {""} and most + len(HEIGHTS_PX) - number < LEAST_ALIKE:
+                return
+
+
+def joined(spots: Iterable[Box]) -> list[list[Box]]:
+    """The spots, with those together that are beside each other in a line and close."""
+    words: list[list[Box]] = []
+    for spot in sorted(spots):
+        for word in words:
+            _, top, right, bottom = around(word)
+            height = max(bottom - top, spot[3] - spot[1])
+            if spot[0] - right <= MAX_GAP * height and min(bottom, spot[3]) - max(top, spot[1]) > 0:
+                word.append(spot)
+                break
+        else:
+            words.append([spot])
+    return sorted(words, key=lambda word: around(word)[1])
+
+
+def _part(page: PageImage, place: Box, margin_px: int, height_px: int) -> PageImage:
+    """The part of the page with a place, in which the place has this height."""
+    left, top, right, bottom = place
+    width, height = page.image.size
+    box = (
+        max(0, left - margin_px),
+        max(0, top - margin_px),
+        min(width, right + margin_px),
+        min(height, bottom + margin_px),
+    )
+    return scaled(cropped(page, box), height_px / (bottom - top))
+
+
+def _words(readings: Sequence[Recognised], place: Box) -> list[Word]:
+    """What most of the readings of a place say, if that is sure. The others count as readings without confidence."""
+    ((text, _),) = Counter(reading.text for reading in readings).most_common(1)
+    agreeing = [reading for reading in readings if reading.text == text]
+    confidence = round(sum(reading.confidence for reading in agreeing) / len(HEIGHTS_PX), 2)
+    left, top, right, bottom = place
+    may_be_hole = text in ROUND_LETTERS and right - left >= MIN_ROUND_WIDTH * (bottom - top)
+    if confidence < SURE_FROM or may_be_hole or not any(map(str.isalnum, text)):
+        return []
+    return [Word(word.text, word.box, confidence) for word in words_of(agreeing[0].blocks)]

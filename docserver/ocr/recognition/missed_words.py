@@ -1,0 +1,58 @@
+"""Child side: reads words once more that Tesseract has missed in a row of others, or is not sure of.
+
+Tesseract's analysis of the layout takes short numbers in the columns of tables for dirt.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from docserver.layout import Box, Word, around, confidence_of, text_of, words_of
+from docserver.ocr.image.transform import PageImage, from_original, on_original
+from docserver.ocr.image.unread_letters import places_of_unread_letters
+from docserver.ocr.recognition.agreement import SURE_FROM
+from docserver.ocr.recognition.attempt import Attempt
+from docserver.ocr.recognition.close_ups import CloseUps, joined
+from docserver.ocr.recognition.combination import with_lines, with_words
+from docserver.ocr.recognition.tesseract import Recognised
+
+MAX_READ = 12
+"""Most words that are read once more, each in up to 0.05 s. A page with more is badly printed, or has drawings."""
+
+NO_WORD_BELOW, SURE_AGAIN_FROM = 50.0, 75.0
+"""Confidence below which something may be no word, and smallest one of what is read once more."""
+
+MARGIN = 0.3
+"""Room around a word that is read with it, as a multiple of its height. More would show letters of its neighbours."""
+
+
+def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised]) -> Attempt:
+    """The attempt with words that were missed or misread. `page` is the level page that was read."""
+    if page.warp:
+        return attempt
+    first = attempt.recognised.blocks
+    seen = from_original(first, page)
+    words = list(words_of(seen))
+    unsure = [word for word in words if _is_unsure(word)]
+    missed = [around(spots) for spots in joined(places_of_unread_letters(page.overview, [word.box for word in words]))]
+    if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
+        return attempt
+    close_ups = CloseUps(PageImage(page.image, page.dpi, page.image.size), recognise)
+    taken = {id(word): found for word in unsure if (found := _read(close_ups, word.box, before=word.text))}
+    added = [found for place in missed if (found := _read(close_ups, place))]
+    if not taken and not added:
+        return attempt
+    known = {word.box: original.box for word, original in zip(words, words_of(first), strict=True)}
+    after = on_original(with_lines(with_words(seen, taken), added), page, known=known)
+    return replace(attempt, recognised=Recognised(text_of(after), after, confidence_of(words_of(after))))
+
+
+def _is_unsure(word: Word) -> bool:
+    """True for unsure numbers, which no word list corrects, and for what may be no word at all."""
+    is_number = any(map(str.isdigit, word.text))
+    return word.confidence < (SURE_FROM if is_number else NO_WORD_BELOW) and any(map(str.isalnum, word.text))
+
+
+def _read(close_ups: CloseUps, place: Box, *, before: str | None = None) -> list[Word]:
+    """What is in a place; nothing if that is not sure, or was read before."""
+    words = close_ups.words(place, margin_px=round(MARGIN * (place[3] - place[1])), before=before)
+    return words if all(word.confidence >= SURE_AGAIN_FROM for word in words) else []
