@@ -165,7 +165,8 @@ async def test_uploads_get_503_in_time_and_what_was_read_is_saved_later_when_mys
 ) -> None:
     service = await place.start(lease_s="30")
     ocr = await ocr_processes(service)
-    early = await place.must_upload(service, pages=8)
+    # Enough that they are not all read before the signal, on a busy machine too.
+    early = await place.must_upload(service, pages=16)
     await service.logged("page read", job_id=early.job_id, page=1)
     send(ocr, signal.SIGSTOP)
     async with FAULTS[fault](hurt, place):
