@@ -147,3 +147,17 @@ def test_stains_beside_lines_do_not_become_words(limits: Limits) -> None:
 
     assert len(reading.text.split()) <= 60
     assert set(reading.text.split()) <= {*words, "and", "in", "the"}
+
+
+@pytest.mark.parametrize("fill", [(160, 160, 160), (200, 200, 200), (102, 204, 255), (255, 204, 0)])
+def test_pale_lines_beside_black_ones_are_read(fill: tuple[int, int, int], limits: Limits) -> None:
+    """Tesseract uses one threshold for the page, above which they are paper."""
+    lines = ["Refund in 48 hours", "The harbour and the market open at nine", "and close after the captain has left"]
+    draw, font = ImageDraw.Draw(page := Image.new("RGB", (1240, 700), "white")), ImageFont.load_default(size=40)
+    for number, line in enumerate([*lines[:2], *lines[1:] * 2]):
+        draw.text((80, 60 + 90 * number), line, font=font, fill=fill if number == 0 else "black")
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert reading.text.split()[:4] == lines[0].split()
+    assert not reading.needs_review

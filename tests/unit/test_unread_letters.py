@@ -61,7 +61,12 @@ def test_rows_of_one_sign_are_not_letters(signs: str) -> None:
 
 
 def test_what_is_much_paler_than_the_words_is_not_counted() -> None:
-    assert unread(*page(unread="Northampton", fill=190)) == 0
+    assert unread(*page(unread="Northampton", fill=215)) == 0
+
+
+@pytest.mark.parametrize("fill", [150, 190])
+def test_pale_letters_beside_dark_words_are_counted(fill: int) -> None:
+    assert unread(*page(unread="Northampton", fill=fill)) >= 9
 
 
 def test_a_picture_is_not_counted() -> None:

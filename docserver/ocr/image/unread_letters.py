@@ -10,9 +10,10 @@ from docserver.ocr.image.connected import connected
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask
 
-MIN_CONTRAST_SHARE = 0.4
-"""Smallest contrast of ink, as a share of the median contrast of the words that were read. What shows through from the
-other side, and the grain of paper, have less."""
+MIN_CONTRAST_SHARES = 0.4, 0.2
+"""Smallest contrasts of ink, as shares of the median contrast of the words that were read. The first is for letters
+like theirs, whose soft edges would join with a smaller share; the second for pale and coloured ones. What shows through
+from the other side, and the grain of paper, have less."""
 
 MARGIN = 0.25
 """Room around a word that may have ink of this word, as a multiple of its height."""
@@ -59,23 +60,27 @@ def unread_letters(seen: Overview, words: Sequence[Box]) -> int:
     They are close to two others, as in a word; have the size and the line of another one in the same row, as in the
     cells of a table; or stand in a row with a word. The first count in columns too: letters may lie on their side.
     """
-    marks, boxes = _unread_marks(seen, words)
-    return max(len(_upright_letters(marks, boxes)), _count_on_side(marks))
+    boxes = _reduced(words, seen)
+    return max(
+        max(len(_upright_letters(marks, boxes)), _count_on_side(marks))
+        for marks in (_unread_marks(seen, boxes, share) for share in MIN_CONTRAST_SHARES)
+    )
 
 
 def places_of_unread_letters(seen: Overview, words: Sequence[Box]) -> list[Box]:
     """The boxes of the marks that look like upright letters in places where none of these words is, in pixels of the
     full picture.
     """
-    letters = _upright_letters(*_unread_marks(seen, words))
-    return [(left, top, right, bottom) for left, top, right, bottom, _ in (seen.step * letters).tolist()]
+    boxes = _reduced(words, seen)
+    found = [_upright_letters(_unread_marks(seen, boxes, share), boxes) for share in MIN_CONTRAST_SHARES]
+    return [(left, top, right, bottom) for left, top, right, bottom, _ in (seen.step * max(found, key=len)).tolist()]
 
 
 def letters_on_side(seen: Overview, words: Sequence[Box]) -> int:
     """How many marks look like letters of words that run upwards or downwards, in places where none of these words is;
     0 if more of them are close to each other across the page.
     """
-    marks, _ = _unread_marks(seen, words)
+    marks = _unread_marks(seen, _reduced(words, seen), MIN_CONTRAST_SHARES[0])
     on_side = _count_on_side(marks)
     return on_side if on_side > np.count_nonzero(_are_in_words(_letters(marks, max_width=MAX_WIDTH))) else 0
 
@@ -90,15 +95,19 @@ def _count_on_side(marks: Boxes) -> int:
     return int(np.count_nonzero(_are_in_words(letters)))
 
 
-def _unread_marks(seen: Overview, words: Sequence[Box]) -> tuple[Boxes, NDArray[np.float64]]:
-    """The unread marks of a picture and the boxes of the words, in the picture of about 1000 pixels a side."""
-    boxes = np.asarray(words, dtype=np.float64).reshape(-1, 4) / seen.step
-    if not words:
-        return np.empty((0, 5), dtype=np.int64), boxes
-    unread = _unread_ink(seen.contrasts, boxes)
+def _reduced(words: Sequence[Box], seen: Overview) -> NDArray[np.float64]:
+    """The boxes of words in the picture of about 1000 pixels a side."""
+    return np.asarray(words, dtype=np.float64).reshape(-1, 4) / seen.step
+
+
+def _unread_marks(seen: Overview, words: NDArray[np.float64], contrast_share: float) -> Boxes:
+    """The unread marks of a picture, in that of about 1000 pixels a side."""
+    if not words.size:
+        return np.empty((0, 5), dtype=np.int64)
+    unread = _unread_ink(seen.contrasts, words, contrast_share)
     if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
-        return np.empty((0, 5), dtype=np.int64), boxes
-    return _marks(unread, float(np.median(_heights(boxes)))), boxes
+        return np.empty((0, 5), dtype=np.int64)
+    return _marks(unread, float(np.median(_heights(words))))
 
 
 def _heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,8 +115,8 @@ def _heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
 
 
-def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64]) -> Mask:
-    """The ink outside of words that is about as dark as theirs."""
+def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64], contrast_share: float) -> Mask:
+    """The ink outside of words that has this share of their contrast."""
     ink = contrasts > INK_CONTRAST
     of_words, elsewhere = np.zeros_like(ink), np.ones_like(ink)
     for (left, top, right, bottom), height in zip(boxes, _heights(boxes), strict=True):
@@ -117,7 +126,7 @@ def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64]) -> Mask:
         elsewhere[rows, max(0, int(left - room)) : int(right + room) + 1] = False
     of_words &= ink
     usual = float(np.median(contrasts[of_words])) if of_words.any() else 0.0
-    unread: Mask = (contrasts > max(INK_CONTRAST, MIN_CONTRAST_SHARE * usual)) & elsewhere
+    unread: Mask = (contrasts > max(INK_CONTRAST, contrast_share * usual)) & elsewhere
     return unread
 
 

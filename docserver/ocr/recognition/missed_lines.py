@@ -94,21 +94,23 @@ def _reduced(box: Box, step: int) -> Box:
 
 
 def with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
-    """The blocks with another line. It follows the nearest line above it, if possible one that is not beside it."""
-    before = min(lines_of(blocks), key=lambda other: _distance(other.box, line.box))
+    """The blocks with another line. It follows the nearest line above it, if possible one that is not beside it. If
+    there is none, the nearest one follows it.
+    """
+    nearest = min(lines_of(blocks), key=lambda other: _distance(other.box, line.box))
     return tuple(
         Block(
-            around([block.box, line.box]), tuple(_inserted(paragraph, before, line) for paragraph in block.paragraphs)
+            around([block.box, line.box]), tuple(_inserted(paragraph, nearest, line) for paragraph in block.paragraphs)
         )
-        if any(other is before for other in lines_of([block]))
+        if any(other is nearest for other in lines_of([block]))
         else block
         for block in blocks
     )
 
 
-def _inserted(paragraph: Paragraph, before: Line, line: Line) -> Paragraph:
-    for place, other in enumerate(paragraph.lines, start=1):
-        if other is before:
+def _inserted(paragraph: Paragraph, nearest: Line, line: Line) -> Paragraph:
+    for place, other in enumerate(paragraph.lines, start=_middle(nearest.box) < _middle(line.box)):
+        if other is nearest:
             lines = (*paragraph.lines[:place], line, *paragraph.lines[place:])
             return Paragraph(around([paragraph.box, line.box]), lines)
     return paragraph

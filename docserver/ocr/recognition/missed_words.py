@@ -3,7 +3,7 @@
 Tesseract's analysis of the layout takes short numbers in the columns of tables for dirt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from docserver.layout import Box, Word, around, confidence_of, text_of, words_of
@@ -20,6 +20,9 @@ MAX_READ = 12
 
 NO_WORD_BELOW, SURE_AGAIN_FROM = 50.0, 75.0
 """Confidence below which something may be no word, and smallest one of what is read once more."""
+
+MAX_GAP = 1.5
+"""Widest gap between two words of a line, as a multiple of the height of the higher one."""
 
 MARGIN = 0.3
 """Room around a word that is read with it, as a multiple of its height. More would show letters of its neighbours."""
@@ -38,12 +41,28 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
         return attempt
     close_ups = CloseUps(PageImage(page.image, page.dpi, page.image.size), recognise)
     taken = {id(word): found for word in unsure if (found := _read(close_ups, word.box, before=word.text))}
-    added = [found for place in missed if (found := _read(close_ups, place))]
+    added = _rows(word for place in missed for word in _read(close_ups, place))
     if not taken and not added:
         return attempt
     known = {word.box: original.box for word, original in zip(words, words_of(first), strict=True)}
     after = on_original(with_lines(with_words(seen, taken), added), page, known=known)
     return replace(attempt, recognised=Recognised(text_of(after), after, confidence_of(words_of(after))))
+
+
+def _rows(words: Iterable[Word]) -> list[list[Word]]:
+    """The words, with those together that follow each other in a line."""
+    rows: list[list[Word]] = []
+    for word in sorted(words, key=lambda word: word.box[0]):
+        for row in rows:
+            _, top, right, bottom = row[-1].box
+            overlap = min(bottom, word.box[3]) - max(top, word.box[1])
+            lower, higher = sorted((bottom - top, word.box[3] - word.box[1]))
+            if 2 * overlap >= lower and word.box[0] - right <= MAX_GAP * higher:
+                row.append(word)
+                break
+        else:
+            rows.append([word])
+    return rows
 
 
 def _is_unsure(word: Word) -> bool:

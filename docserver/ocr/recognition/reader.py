@@ -335,10 +335,11 @@ class PageReader:
         """The attempt with single words that Tesseract has missed or misread, unless the second engine reads them."""
 
         def recognise(part: PageImage) -> Recognised:
-            read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LETTER)
+            read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LINE)
             return replace(read, blocks=on_original(read.blocks, part))
 
-        if is_few_words(best.recognised) or is_unsure(best) or runs_downwards(best.recognised):
+        is_for_second = self._has_second and is_unsure(best)
+        if is_few_words(best.recognised) or is_for_second or runs_downwards(best.recognised):
             return best
         whole = with_missed_words(best, self._level_page(best.rotation, analysis), recognise=recognise)
         return best if whole is best else with_unread(whole, self._page)

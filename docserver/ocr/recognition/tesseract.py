@@ -23,6 +23,7 @@ class Layout(IntEnum):
     PAGE = 3
     COLUMN = 4
     BLOCK = 6
+    LINE = 7
     LETTER = 10
 
 
