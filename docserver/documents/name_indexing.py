@@ -28,8 +28,8 @@ class _TooFew(Exception):
 
 
 async def run(resources: Resources, *, share: float = SHARE) -> None:
-    """Build all blocks that are due, in this share of the time, complete those of an earlier release, check one of each
-    tenant, and remove those that are empty; raises DatabaseUnavailable.
+    """For each tenant, remove an empty block, build the blocks that are due, complete those of an earlier release,
+    check one, and number jobs, in this share of the time; raises DatabaseUnavailable.
     """
     tenant: str | None = ""
     while tenant is not None:
@@ -83,7 +83,7 @@ async def _is_completed(resources: Resources, tenant: str) -> bool:
 
 
 async def _check_some(resources: Resources, tenant: str) -> None:
-    """Check one block of the tenant, so that sooner or later all are checked."""
+    """Check one block of the tenant, chosen at random, so that sooner or later all are checked."""
     async with resources.maintenance_db.session() as cur:
         blocks = (await name_index.extent(cur, tenant)).blocks
     if blocks:
@@ -123,8 +123,8 @@ async def _record(cur: Cursor, tenant: str, block: int) -> None:
 
 @transactional
 async def _check_deleted(resources: Resources, tenant: str, block: int) -> None:
-    """Record the deletions of a block that are not recorded: those by processes of an earlier release, and by SQL, and
-    those while the block was completed.
+    """Record the deletions that the record of a block lacks: those by processes of an earlier release, those by hand in
+    SQL, and those while the block was completed.
     """
     async with resources.maintenance_db.transaction() as cur:
         recorded = await name_index.lock_deleted(cur, tenant, block)
@@ -144,5 +144,5 @@ def _parts(names: Sequence[tuple[int, bytes, str]]) -> list[tuple[bytes, bytes]]
 
 
 def _deleted(places: Iterable[int]) -> list[int]:
-    """The places of a block without those of its documents."""
+    """The places of a block where there is no document any more."""
     return sorted({*range(name_parts.BLOCK)}.difference(places))

@@ -50,13 +50,14 @@ WEBHOOK = "/v1/webhooks/{webhook_id:[0-9A-Fa-f-]{36}}"
 a wrong method gets 405."""
 
 NAMED_FILE = "/v1/documents/{name:(?![0-9A-Fa-f-]{36}$|list-document$|search$|upload-document$|inspect$)[^/]*}"
-"""Where `curl -T` sends a file to if the URL ends with a slash. A document is not replaced by PUT, which gets 405."""
+"""`curl -T` adds the file's name to a URL that ends with a slash. An id is no name here: a PUT that would replace a
+document gets 405."""
 
 TENANT = "/v1/tenants/{tenant}"
 
 
 class PutAlone(web.DynamicResource):
-    """Addresses that are unknown to all methods but PUT: 404 in place of 405."""
+    """An address that exists for PUT alone: other methods get 404, not 405."""
 
     async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
         found, _ = await super().resolve(request)

@@ -45,7 +45,7 @@ async def test_a_person_uploads_a_document_on_the_page_and_sees_its_text_its_pdf
 
     async with browser.tab(tmp_path / "profile") as tab:
         await tab.open(f"{origin}/docs")
-        # With each key the page draws all that is open anew.
+        # At each key, the page draws all operations anew that it shows.
         await tab.until("document.querySelector('.opblock')")
         await tab.run("document.querySelectorAll('.opblock-tag[data-is-open=true]').forEach(tag => tag.click())")
 

@@ -72,7 +72,7 @@ async def test_a_generated_typescript_client_is_sound_and_uploads_waits_reads_li
     (directory / "main.ts").write_text(*blocks("typescript"))
 
     await run("bash", "-c", generate, directory=directory, environment=environment(service))
-    # As a source it is checked, unlike the declarations of libraries.
+    # Declarations are not checked, but a source is.
     (directory / "docserver.d.ts").rename(directory / "docserver.ts")
     await run(*COMPILE, "main.ts", directory=directory, environment=environment(service))
     shown = await run("node", "main.js", directory=directory, environment=environment(service))

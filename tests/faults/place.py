@@ -175,8 +175,8 @@ class Place:
         """All that was accepted is completed, right, there once, and nothing else is there but up to `uncertain`.
 
         Uncertain are uploads whose clients heard neither yes nor no: they may be there, but then whole. `scratch` are
-        the documents before OCR processes of workers that are frozen. With `latest`, the texts of so many uploads are
-        read, where those of the others have been.
+        the documents before OCR processes of workers that are frozen. With `latest`, only so many of the last uploads
+        are read: the others have been read before.
         """
         for accepted in self.accepted[-latest if latest else None :]:
             final = await service.finished(accepted.job_id)

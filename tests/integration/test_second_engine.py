@@ -36,7 +36,7 @@ LINES = (
 PITCH = 29
 
 SHORT = 5
-"""So many lines of a sheet, where no more are needed: the engine takes as long as there are lines."""
+"""Lines of a sheet that are enough for most tests. The engine's time grows with them."""
 SHORT_WORDS = " ".join(recognition.LINES[:SHORT]).split()
 
 

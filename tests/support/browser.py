@@ -22,7 +22,7 @@ OPTIONS = (
     "--disable-component-update",
     "--no-first-run",
     "--remote-debugging-port=0",
-    # Its garbage collector runs less often, which takes a tenth of the CPU time.
+    # With more room for new objects, the garbage collector runs less often. It takes a tenth of the CPU time.
     "--js-flags=--min-semi-space-size=64 --max-semi-space-size=128",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )

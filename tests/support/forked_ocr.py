@@ -62,8 +62,8 @@ NAME = "preloaded"
 """What the kernel calls the process that has imported everything, which no test asks for."""
 
 ENVIRONMENT = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""As it was before any test changed it: some have programs of their own on the PATH, which describe no engine. In huge
-pages, memory is inherited by forks in less time. Programs that forks start have an environment without this.
+"""As it was before any test changed it: some have programs of their own on the PATH, which describe no engine. A fork
+copies the page tables, which are small for huge pages. Programs that forks start have an environment without this.
 """
 
 spawnv_passfds = util.spawnv_passfds
@@ -188,9 +188,9 @@ def _run(code: str, descriptors: dict[int, int], *, environment: dict[str, str],
 
 
 def end_with(run: Callable[[], None]) -> NoReturn:
-    """Run a program, let its threads end, do what it registered for its exit, and exit as it says.
+    """Run a program, wait for its threads, call what it registered for its exit, and exit with its status.
 
-    Python would go on to delete all that was imported, and copy the memory that the forks share for it.
+    Python itself would then delete all modules, and so copy the memory that the forks share.
     """
     status: Any = 0
     try:

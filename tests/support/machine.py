@@ -34,8 +34,8 @@ class Machine:
         return cls(engine, second_engine(), confinement)
 
     def show(self, environment: Mapping[str, str]) -> None:
-        """Let docserver find this in this process without reading models and running programs, unless its environment
-        names other programs.
+        """Make docserver in this process take this instead of reading models and running programs. If its environment
+        names other programs, it runs those.
         """
         patch.object(resources, "second_engine", lambda: self.second).start()
         if any(environment.get(name) != os.environ.get(name) for name in PASSED_VARIABLES):

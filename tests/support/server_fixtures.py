@@ -57,7 +57,7 @@ SET weight = 1, pages_per_day = NULL, max_bytes = NULL, max_unfinished_jobs = NU
 
 @pytest.fixture(scope="session", autouse=True)
 def models_read_once() -> Iterator[None]:
-    """What is known of the models of the second engine, which are 30 MB: read and hashed once for all tests."""
+    """The models of the second engine, 30 MB, are read and hashed once for all tests."""
     with patch.object(module, "second_engine", cache(second_engine)):
         yield
 
@@ -185,7 +185,8 @@ async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
     await identify(settings)
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
-    # Its directory is a temporary one. To compare it with all that OCR processes may read takes a fifth of a test.
+    # The data directory is a temporary one. To compare it with all that OCR processes may read takes a fifth of the
+    # time of a test.
     monkeypatch.setattr(module, "refuse_exposed", lambda *_, **__: None)
     # As with the timeouts of `settings`: what is published while a subscription begins anew is not heard.
     monkeypatch.setattr(subscription, "SILENT_S", 60.0)

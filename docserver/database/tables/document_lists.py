@@ -120,7 +120,7 @@ async def count(cur: Cursor, narrowed: Filter, *, known: Known | None = None) ->
     if total > COUNTED:
         return COUNTED + 1
     selections = await _selections(cur, narrowed, arguments, _NEWEST_FIRST, search)
-    # What the search does not find are few. Otherwise, one selection may be enough.
+    # With a search, each selection has few rows, so one statement counts all. Without, the first may have enough.
     for some in [selections] if search else [[selection] for selection in selections]:
         counts = [f"(SELECT COUNT(*) FROM ({selection} LIMIT %(most)s) counted)" for selection in some]  # noqa: S608
         await cur.execute(f"SELECT {' + '.join(counts)} AS total", arguments)
@@ -197,8 +197,8 @@ _UNFILLED = " OR ".join(
 
 
 async def _is_filled(cur: Cursor, narrowed: Filter, known: Known) -> bool:
-    """False if the index does not tell the status of all documents: maintenance has not filled in yet what all jobs of
-    an earlier release are listed by.
+    """True if the index has the statuses of all documents. False until maintenance has filled in what lists need of the
+    jobs of an earlier release.
     """
     if known.is_filled is None:
         await cur.execute(f"SELECT NOT ({_UNFILLED}) AS filled", {"tenant": narrowed.tenant})
@@ -207,7 +207,7 @@ async def _is_filled(cur: Cursor, narrowed: Filter, known: Known) -> bool:
 
 
 async def _numbers(cur: Cursor, narrowed: Filter, indexed: Extent, *, order: _Order, after: Position | None) -> range:
-    """The numbers in the index of documents with the right time of creation and place in the list."""
+    """The numbers in the index of documents with the time of creation and the place in the list that are asked for."""
     first = partial(name_index.first_number, cur, narrowed.tenant, indexed)
     last = partial(name_index.last_number, cur, narrowed.tenant, indexed)
     firsts, lasts = [indexed.blocks.start * name_parts.BLOCK], [indexed.first_beyond - 1]

@@ -2,8 +2,8 @@
 
 Maintenance numbers the documents of a tenant in the order of their creation, a block at a time, and records for each
 part (see `name_parts`) which documents of the block have it in their name. A letter is its weight in the collation of
-names. What is recorded of a block never changes, except for which of its documents are deleted: they stay in it until
-all are. Documents without a number, and further names, are searched as they are.
+names. A block stays as it was recorded, except that the deletions of its documents are added. It is removed when all of
+them are deleted. Documents without a number, and further names, are searched as they are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ SETTLED_S = 60
 """A document is numbered after this time: earlier, a transaction that began before might still add one before it."""
 
 PARTS_AT_ONCE = 8192
-"""Most parts that one statement reads: so many are no longer than a text that a statement may make."""
+"""Most parts that one statement reads. Together they are below `driver.LONGEST_GROUP`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def contains(column: str) -> str:
 
 
 _WEIGHTS = "WEIGHT_STRING(CONVERT(%(filename)s USING utf8mb4) COLLATE utf8mb4_unicode_520_ci)"
-"""As a text of UCS-2, two bytes for each letter, weights are compared letter by letter. None of them is the code of a
-character with a meaning in LIKE, such as 0025, the percent sign: the lowest is 0201.
+"""As a text of UCS-2, each weight is one character of two bytes, so that LIKE compares weight by weight. No weight is a
+character with a meaning in LIKE: the lowest is 0201, and the percent sign is 0025.
 """
 
 
@@ -81,7 +81,7 @@ def _extent(row: Row) -> Extent:
 async def parts(
     cur: Cursor, tenant: str, *, wanted: Sequence[bytes], blocks: Sequence[int]
 ) -> dict[int, dict[bytes, bytes]]:
-    """For each block those of the wanted parts that it has, with their packed places."""
+    """The wanted parts that each block has, with their packed places."""
     found: dict[int, dict[bytes, bytes]] = {block: {} for block in blocks}
     size = max(1, PARTS_AT_ONCE // max(1, len(wanted)))
     for start in range(0, len(blocks) if wanted else 0, size):
@@ -113,8 +113,8 @@ def _separate(text: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 async def first_number(cur: Cursor, tenant: str, indexed: Extent, *, since: datetime, after: UUID | None = None) -> int:
-    """The lowest number in the index of documents that were created at this time or later, if `after` is given at it
-    only with a higher id. The first one beyond the index if there is none.
+    """The lowest number in the index of a document that was created at `since` or later; with `after`, at `since` only
+    if its id is higher. The first number beyond the index if there is no such document.
     """
     await cur.execute(
         """
@@ -136,8 +136,8 @@ async def first_number(cur: Cursor, tenant: str, indexed: Extent, *, since: date
 
 
 async def last_number(cur: Cursor, tenant: str, indexed: Extent, *, until: datetime, before: UUID | None = None) -> int:
-    """The highest number in the index of documents that were created before this time, or at it with a lower id than
-    `before`. -1 if there is none.
+    """The highest number in the index of a document that was created before `until`; with `before`, also at `until` if
+    its id is lower. -1 if there is no such document.
     """
     await cur.execute(
         """
@@ -193,17 +193,15 @@ async def number_block(cur: Cursor, tenant: str) -> int | None:
 
 async def names(cur: Cursor, tenant: str, block: int) -> list[tuple[int, bytes, str]]:
     """The place, the weights of the name, and the content type of each document of a block."""
+    first = block * name_parts.BLOCK
     await cur.execute(
         """
         SELECT name_number, WEIGHT_STRING(filename) AS weights, content_type
         FROM documents WHERE tenant = %s AND name_number BETWEEN %s AND %s
         """,
-        (tenant, block * name_parts.BLOCK, block * name_parts.BLOCK + name_parts.BLOCK - 1),
+        (tenant, first, first + name_parts.BLOCK - 1),
     )
-    return [
-        (row["name_number"] - block * name_parts.BLOCK, bytes(row["weights"]), row["content_type"])
-        for row in cur.rows()
-    ]
+    return [(row["name_number"] - first, bytes(row["weights"]), row["content_type"]) for row in cur.rows()]
 
 
 async def insert(cur: Cursor, tenant: str, block: int, parts: Iterable[tuple[bytes, bytes]]) -> None:
@@ -234,8 +232,8 @@ async def record_deletion(cur: Cursor, document_id: UUID) -> None:
 
 
 async def lock_deleted(cur: Cursor, tenant: str, block: int) -> list[int] | None:
-    """The places of deleted documents as they are recorded, unless the block has no record of them. Nobody changes it
-    until the transaction ends.
+    """The recorded places of deleted documents; None if the block has no record of them. The record is locked until the
+    transaction ends.
     """
     await cur.execute(
         "SELECT places FROM name_parts WHERE tenant = %s AND block = %s AND part = %s FOR UPDATE",
@@ -260,7 +258,7 @@ async def places(cur: Cursor, tenant: str, block: int) -> list[int]:
 
 
 async def incomplete_block(cur: Cursor, tenant: str) -> int | None:
-    """A block that an earlier release has recorded, without all parts; None if there is none."""
+    """A block that lacks parts, because an earlier release has recorded it; None if there is none."""
     await cur.execute(
         """
         SELECT b.block FROM (SELECT DISTINCT block FROM name_parts WHERE tenant = %(tenant)s) b

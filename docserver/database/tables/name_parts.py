@@ -1,8 +1,8 @@
 """Parts of names, which the index in `name_index` records, and places of documents as they are stored there. No SQL.
 
 A name is the weights of its letters, two bytes each. Its parts are all runs of one to three letters. A name that has a
-text in it has all parts of the text. The reverse holds if no pair of letters within the text is in the name twice: each
-part then has one place, and the next one overlaps it there.
+text in it has all parts of the text. The reverse holds too, unless the name has a pair of letters twice in which two
+neighbouring parts of the text overlap: only then may these parts stand in different places of the name.
 """
 
 from array import array
@@ -43,7 +43,7 @@ def parts_to_find(letters: bytes) -> list[bytes]:
 
 
 def repeated_to_find(letters: bytes) -> list[bytes]:
-    """Parts of names that may lack a text although they have all `parts_to_find`."""
+    """The parts for pairs in which `parts_to_find` overlap. A name with one of these may lack the text."""
     inner = letters[_WEIGHT_BYTES:-_WEIGHT_BYTES]
     return sorted({_part_of_repeated(pair) for pair in _runs(inner, 2)})
 

@@ -1,7 +1,7 @@
 """Finds the documents that pass a filter by file name, with the index of names in `name_index`.
 
-For most documents the index tells for sure whether they pass. The others are compared with the filter, and so are those
-that a list shows: no more of them than are needed, in the order of the list.
+For most documents, the index alone shows whether they pass. The database compares the others with the filter, and all
+that a list shows, in the order of the list until there are enough.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -20,13 +20,13 @@ COMPARED_AT_ONCE = 2000
 """Most documents that one statement compares."""
 
 FEW = 32
-"""Documents of a block that are compared in less time than the index takes to tell more of them."""
+"""So few candidates of a block are compared: to narrow them by more of the index would take longer."""
 
 BLOCKS_AT_ONCE = (2, 128)
-"""Blocks that are read first, and most of those that are read together later. Few are enough if many names match."""
+"""How many blocks are read first, and most that are read together later. If many names match, the first are enough."""
 
 FIRST_PARTS = 3
-"""Parts that are looked for first in a block: those of the fewest names. They leave few names of most blocks."""
+"""How many parts of each block are read first: the rarest. In most blocks, few names have all of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,18 @@ class Search:
     content_type: str | None
     status: Status | None
     indexed: Extent
-    """Some documents may get higher numbers while the list is made."""
+    """As it was when the list was begun. Documents may get numbers meanwhile."""
     numbers: range
-    """Those that are looked for."""
+    """The numbers of the documents to look for."""
     condition: str
-    """In SQL, for a document `d`, without that of the status."""
+    """In SQL, what a document `d` has to fulfil, except for the status."""
     arguments: dict[str, Any]
     known: dict[int, Block]
-    """Blocks that were read, by their numbers. Those that are read now are added."""
+    """The blocks that have been read, by their numbers. The search adds those that it reads."""
 
 
 class Known:
-    """What was read of the index of names for a filter, so that it is read once for the parts of a list."""
+    """What has been read of the index of names for a filter, so that it is read once for the total and the items."""
 
     def __init__(self) -> None:
         self.looked_up: tuple[Extent, bytes] | None = None
@@ -84,7 +84,7 @@ async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int)
             await cur.execute(f"SELECT d.name_number {_compared(search, some)}", search.arguments)
             found = {row["name_number"] for row in cur.rows()}
             passing += [number for number in some if number in found]
-            # Of some names, hardly any of the first candidates pass.
+            # Larger statements take less time for each candidate, where few of these pass.
             size = min(2 * size, COMPARED_AT_ONCE)
         if len(passing) >= most:
             break
@@ -92,7 +92,7 @@ async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int)
 
 
 async def count(cur: Cursor, search: Search, *, most: int) -> int:
-    """How many documents pass, but hardly more than `most`."""
+    """How many documents pass. Stops counting soon after `most`."""
     total = 0
     async for blocks in _blocks(cur, search, newest_first=True, most=most):
         total += sum(block.sure.bit_count() for block in blocks)
@@ -107,8 +107,8 @@ async def count(cur: Cursor, search: Search, *, most: int) -> int:
 
 
 def _compared(search: Search, some: Sequence[int]) -> str:
-    # As a table, the numbers are looked up one by one. Of an IN list of some hundred, the server may think that reading
-    # all documents of the tenant takes less time. And thousands of placeholders would take longer than the statement.
+    # The server looks up the numbers of a table one by one. For an IN list of some hundred, it may instead read all
+    # documents of the tenant. Thousands of placeholders would take longer than the statement.
     has_status = numbered_jobs.HAS_STATUS if search.status else "TRUE"
     return f"""
         FROM JSON_TABLE('{[*some]}', '$[*]' COLUMNS (number INT UNSIGNED PATH '$')) w
@@ -125,7 +125,7 @@ def _numbers(block: int, bits: int, *, newest_first: bool) -> list[int]:
 
 
 async def _blocks(cur: Cursor, search: Search, *, newest_first: bool, most: int) -> AsyncIterator[list[Block]]:
-    """The blocks with what is looked for, some at a time, in the order of the list: about as many as have `most`."""
+    """The blocks in the order of the list, some at a time: as many as should have the rest of `most` candidates."""
     if not search.numbers:
         return
     blocks = range(search.numbers[0] // name_parts.BLOCK, search.numbers[-1] // name_parts.BLOCK + 1)
@@ -154,7 +154,7 @@ class _Reader:
         self._repeated = name_parts.repeated_to_find(search.letters)
         self._all = [*self._needed, *self._repeated, DELETED]
         self._first: Sequence[bytes] | None = None
-        """Parts that are looked for first, once it is known of how many names they are."""
+        """Parts to read first of a block. None until blocks have shown which parts are rare."""
 
     async def read(self, blocks: Sequence[int]) -> list[Block]:
         """What is looked for in these blocks."""
@@ -202,14 +202,14 @@ class _Reader:
             return candidates
         blocks = range(min(candidates), max(candidates) + 1)
         numbers = range(blocks[0] * name_parts.BLOCK, (blocks[-1] + 1) * name_parts.BLOCK)
-        # Nearly all documents are completed, as a rule. Then those of all other statuses are read in less time.
+        # As a rule, nearly all documents are completed. It takes less time to read those of all other statuses.
         others = [status for status in Status if status is not Status.COMPLETED]
         is_completed = search.status is Status.COMPLETED
         read = await numbered_jobs.of_statuses(
             self._cur, search.tenant, others if is_completed else [search.status], among=numbers
         )
         if is_completed:
-            # They are found by another statement.
+            # The list selects these by `numbered_jobs.WITHOUT_NUMBER`.
             without = await numbered_jobs.of_jobs_without(self._cur, search.tenant, search.indexed)
             read += filter(numbers.__contains__, without)
         bits = name_parts.bits_by_block(read, blocks)
@@ -233,7 +233,7 @@ def _common(parts: Mapping[bytes, bytes], wanted: Sequence[bytes]) -> int:
     if any(part not in parts for part in wanted):
         return 0
     bits = -1
-    # The shortest first: often nothing is left soon.
+    # The shortest first: they have the fewest places, and often nothing is left after a few of them.
     for part in sorted(wanted, key=lambda part: len(parts[part])):
         bits &= name_parts.bits_of(parts[part])
         if not bits:

@@ -31,14 +31,14 @@ _WITHOUT_NUMBER = f"""
 """
 
 _ALL = ", ".join(f"'{status}'" for status in Status)
-"""All statuses: the index is searched for one after the other."""
+"""All statuses. The index begins with tenant and status, so the server searches it once for each of these."""
 
 WITHOUT_NUMBER = f"SELECT j.listed_at, j.document_id {_WITHOUT_NUMBER} AND j.status = %(status)s"
 """Selects the latest jobs with a status that have no number yet although their documents have one."""
 
 
 async def of_statuses(cur: Cursor, tenant: str, statuses: Sequence[Status], *, among: range) -> list[int]:
-    """Those of these numbers whose documents' latest job has one of the statuses, and a number."""
+    """The numbers, of those in `among`, of documents whose latest job has one of the statuses and a number."""
     of_status = f"""
         SELECT GROUP_CONCAT(name_number) FROM jobs FORCE INDEX (by_name_number)
         WHERE tenant = %(tenant)s AND status = '{{}}' AND name_number BETWEEN %(first)s AND %(last)s
@@ -56,8 +56,8 @@ async def of_jobs_without(cur: Cursor, tenant: str, indexed: Extent) -> list[int
 
 async def _numbers(cur: Cursor, of_status: str, statuses: Sequence[Status], arguments: dict[str, Any]) -> list[int]:
     """The numbers that a statement gives for each of these statuses."""
-    # As one text, numbers arrive in a tenth of the time of as many rows. Of several statuses in one selection, the
-    # server may think that reading all jobs of the tenant takes less time.
+    # As one text, numbers arrive in a tenth of the time of as many rows. For several statuses in one selection, the
+    # server may read all jobs of the tenant.
     texts = ", ".join(f"({of_status.format(status)})" for status in statuses)
     await cur.execute(f"SELECT CONCAT('[', CONCAT_WS(',', {texts}), ']') AS numbers", arguments)
     numbers: list[int] = orjson.loads(cur.only_row()["numbers"])

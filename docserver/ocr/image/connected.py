@@ -29,7 +29,7 @@ def connected(ink: Mask) -> Boxes:
 
 
 def first_connected(ink: Mask) -> Mask:
-    """The pixels that are connected with the first one of the uppermost row with ink, without those at corners."""
+    """The pixels that are connected by their sides with the leftmost one of the uppermost row with ink."""
     height, width = ink.shape
     rows, starts, ends = runs_in_rows(ink)
     upper, lower = _touching(rows, starts, ends, width=width, corners=False)
@@ -45,8 +45,8 @@ def _touching(rows: Boxes, starts: Boxes, ends: Boxes, *, width: int, corners: b
     """The pairs of runs that touch in neighbouring rows, by their numbers; with `corners`, also at a corner."""
     stride = width + 2
     first_places, last_places = rows * stride + starts, rows * stride + ends
-    # The runs of the row below from the first that ends behind this one's start to the last that begins before its end,
-    # or at these places if they touch at a corner.
+    # Of the row below, the runs that end behind this one's start and begin before its end; with corners, also those
+    # that end at its start or begin at its end.
     firsts = np.searchsorted(last_places, first_places + stride, side="left" if corners else "right")
     lasts = np.searchsorted(first_places, last_places + stride, side="right" if corners else "left")
     return pairs_in(firsts, lasts)

@@ -233,7 +233,7 @@ class _Strips:
 
     def _sampled(self, heights: Numbers) -> Numbers:
         """The profiles of the strips with each line at its row."""
-        # The heights are known for rows at equal distances, so that those between them need no search.
+        # The heights are known for rows at equal distances, so a division finds the two that each row lies between.
         numbers, parts = np.divmod(np.arange(self._height) - self.rows[0], ROW_STEP_PX)
         first = numbers.astype(np.int64)
         places = heights[:, first] + (heights[:, first + 1] - heights[:, first]) * (parts / ROW_STEP_PX)

@@ -44,20 +44,20 @@ TARGET_STROKE_PX = 2.7
 is then read equally well, in a fifth less time."""
 
 MIN_SHRUNK_SIDE_PX = 2100
-"""No page is reduced so far because of its strokes that its longer side is below this, that of A4 at 180 dpi."""
+"""Thick strokes reduce no page to a longer side below this, that of A4 at 180 dpi. High letters may."""
 
 MAX_CAPITALS_PX, MIN_LETTERS_PX = 26, 10
-"""A page with higher capitals and digits is reduced until most have this height, but its smallest letters have at least
-the second one. In tables of digits 20 to 30 pixels high, Tesseract reads 2 of 1000 numbers wrong, in ones of 36 pixels
-10, and in ones of 60 pixels 60."""
+"""A page is reduced until most of its capitals and digits have at most the first height, but not so far that its
+smallest letters have less than the second one. Of 1000 numbers in tables, Tesseract reads 2 wrong if their digits are
+20 to 30 pixels high, 10 if they have 36 pixels, and 60 if they have 60."""
 
 MIN_SNIPPET_SCALE = 0.25
 """Smallest scale by which a snippet is reduced. If strokes are too thick even then, they are not letters, but the
 snippet may have letters beside them."""
 
 SHRINK_UP_TO = 0.8
-"""Largest scale by which a page is reduced. With a scale closer to 1, reducing a page takes as long as it saves in OCR.
-"""
+"""Largest scale by which a page is reduced because of thick strokes. With a scale closer to 1, reducing a page takes as
+long as it saves in OCR."""
 
 THIN_STROKE_PX, THIN_STROKE_ON_SNIPPETS_PX = 2.0, 1.0
 """Only pages whose strokes are at most this thick are enlarged: the first value is for pages (10-point letters at 150
@@ -231,9 +231,9 @@ def _are_crossings(dirty: Image.Image, rules: Image.Image) -> bool:
     return count_specks(beside) <= DESPECKLE_ABOVE
 
 
-def _ruled_lines(level: Image.Image) -> Image.Image:
+def _ruled_lines(lit: Image.Image) -> Image.Image:
     """The ruled lines of a page with their soft edges, as a reduced mask."""
-    lines = ruled_lines(level.reduce(reduction(level)))
+    lines = ruled_lines(lit.reduce(reduction(lit)))
     return Image.fromarray(widened(lines, by=2)).convert("L")
 
 

@@ -59,8 +59,8 @@ MAX_INK_ON_BACKING = 0.01
 0.001."""
 
 BAND_PX = 16
-"""Number of rows whose light is made even at a time. So many fit into the cache of a processor core: for a whole page
-at once, it takes three times as long."""
+"""Number of rows whose light is made even at a time. They fit into the cache of a processor core: a whole page at once
+takes three times as long."""
 
 DARK_BELOW = 64
 """Grey level of paper below which its noise is measured, because it may hide all ink."""
@@ -115,7 +115,7 @@ def has_ink(small: Image.Image, contrasts: Contrasts | None = None) -> bool:
 
 
 def shows_more_than_noise(ink: Mask) -> bool:
-    """The same for the ink of such a picture."""
+    """True if this ink of a picture of about 1000 pixels a side is more than remains of noise."""
     return bool(np.count_nonzero(ink) >= MIN_INK_PX)
 
 

@@ -42,7 +42,7 @@ class Surface:
     def on_curve(self, curve: Numbers, rows: Numbers) -> Numbers:
         """The values at these rows, on one of the curves of `across`."""
         places = _scaled(rows, self.rows)
-        # As numpy's chebval, which takes several times as long for so few terms.
+        # The recurrence of numpy's chebval, which takes several times as long for so few terms.
         lower, last = curve[-2], curve[-1]
         for term in curve[-3::-1]:
             lower, last = term - last, lower + last * (2 * places)

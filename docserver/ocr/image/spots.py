@@ -45,7 +45,7 @@ def may_show_letters(ink: Mask, *, joined: bool) -> bool:
     least = MIN_JOINED_PX if joined else MIN_HEIGHT_PX
     spots = thickened(ink) if joined else ink
     middle = spots[tuple(slice(side // 3, side - side // 3) for side in spots.shape)]
-    # Whole spots are most often in the middle, and spots that reach the edges of photos may be as large as the page.
+    # Look in the middle first: whole spots are mostly there. At the edges of photos, spots may be as large as the page.
     if any(longer >= least for longer in _sides_of_whole(middle)):
         return True
     smaller = 0

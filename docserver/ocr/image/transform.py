@@ -47,7 +47,7 @@ class PageImage:
     rotation: int = 0
     """Degrees clockwise by which the picture was turned, a multiple of 90."""
     seen: InitVar[Overview | None] = None
-    """The overview of `image` if there is one."""
+    """The overview of `image` if it was made before. It is no field: `replace` must not keep it for another image."""
 
     def __post_init__(self, seen: Overview | None) -> None:
         if seen is not None:
@@ -55,7 +55,7 @@ class PageImage:
 
     @classmethod
     def of(cls, picture: Picture) -> "PageImage":
-        """A page as it came."""
+        """The page of a picture that nothing was done to yet."""
         return cls(picture.image, picture.dpi, picture.image.size, seen=picture.overview)
 
     @cached_property
@@ -164,8 +164,8 @@ def cropped(page: PageImage, box: Box) -> PageImage:
 def on_original(
     blocks: tuple[Block, ...], page: PageImage, *, known: Mapping[Box, Box] | None = None
 ) -> tuple[Block, ...]:
-    """Map the boxes of blocks that were recognised in the page's picture to the original page. `known` are boxes in
-    the picture whose places on the original page are known: to map a box back and forth makes it larger.
+    """Map the boxes of blocks that were recognised in the page's picture to the original page. `known` has boxes that
+    came from the original page, each with its place there: to map a box forth and back makes it larger.
     """
     if page.warp is None and page.to_original == PdfMatrix():
         return blocks
@@ -199,7 +199,7 @@ def _box_on_original(box: Box, page: PageImage) -> Box:
 
 
 def _around_corners(matrix: PdfMatrix, rect: Rect) -> Rect:
-    """The rectangle around the corners of another one, mapped. `on_rect` of the matrix takes several times as long."""
+    """The rectangle around the mapped corners of another one. `on_rect` of the matrix takes several times as long."""
     a, b, c, d, e, f = matrix.get()
     left, top, right, bottom = rect
     across = a * left + c * top, a * left + c * bottom, a * right + c * top, a * right + c * bottom

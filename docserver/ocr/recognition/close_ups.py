@@ -1,4 +1,4 @@
-"""Child side: reads what is in a small place of a page at several sizes, and believes what most of them say."""
+"""Child side: reads small places of a page at several sizes, and takes what most of these readings say."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,19 +34,19 @@ class CloseUps:
         self._readings: dict[Box, list[Recognised]] = {}
 
     def words(self, place: Box, *, margin_px: int, before: str | None = None) -> list[Word]:
-        """What most of the readings of a place say, if that is sure; nothing if the first one says what was read there
-        `before`. Up to `margin_px` around it are read with it.
+        """What most of the readings of a place say, if that is sure; nothing if the first one confirms `before`, the
+        text that was read there earlier. Up to `margin_px` around the place are read with it.
         """
         if place not in self._readings:
             self._readings[place] = list(self._read(place, margin_px, before))
         return _words(self._readings[place], place)
 
     def may_be_word(self, place: Box) -> bool:
-        """True if anything was read in a place that has been read."""
+        """True if any reading of a place has text. The place must have been read."""
         return any(reading.text for reading in self._readings[place])
 
     def _read(self, place: Box, margin_px: int, before: str | None) -> Iterator[Recognised]:
-        """The readings of a place, up to the first that shows that they do not agree, or confirms what was read."""
+        """The readings of a place. They end once too few can agree, or if the first one confirms `before`."""
         texts: Counter[str] = Counter()
         for number, height_px in enumerate(HEIGHTS_PX, start=1):
             reading = self._recognise(_part(self._page, place, margin_px, height_px))
@@ -60,7 +60,7 @@ class CloseUps:
 
 
 def joined(spots: Iterable[Box]) -> list[list[Box]]:
-    """The spots, with those together that are beside each other in a line and close."""
+    """The spots in groups: close ones beside each other in a line are together."""
     words: list[list[Box]] = []
     for spot in sorted(spots):
         for word in words:

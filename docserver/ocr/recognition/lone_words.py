@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from docserver.layout import Block, Box, Line, Paragraph, Word, around, confidence_of, overlap, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, overlap, words_of
 from docserver.ocr.image.transform import PageImage
 from docserver.ocr.recognition.close_ups import CloseUps, joined
 from docserver.ocr.recognition.evidence import FEW_WORDS, SURE_FROM
@@ -59,7 +59,7 @@ def _with(recognised: Recognised, found: Iterable[Sequence[Word]]) -> Recognised
     added = [_block(words) for words in found]
     kept = (_without(block, [other.box for other in added]) for block in recognised.blocks)
     blocks = tuple(sorted((*filter(None, kept), *added), key=lambda block: block.box[1]))
-    return Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks)))
+    return Recognised.of(blocks)
 
 
 def _without(block: Block, boxes: Sequence[Box]) -> Block | None:

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, around, lines_of
 from docserver.ocr.image.runs import runs_of
 from docserver.ocr.image.shades import INK_CONTRAST
 from docserver.ocr.image.transform import PageImage, cropped, on_original
@@ -55,7 +55,7 @@ def with_missed_lines(
                 blocks = with_line(blocks, line)
     if blocks is recognised.blocks:
         return recognised
-    return Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks)))
+    return Recognised.of(blocks)
 
 
 def _bands(page: PageImage, lines: Sequence[Line]) -> list[Box]:

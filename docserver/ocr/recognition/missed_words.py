@@ -1,4 +1,4 @@
-"""Child side: reads words once more that Tesseract has missed in a row of others, or is not sure of.
+"""Child side: reads words that Tesseract has missed in a row of others, and once more those that it is not sure of.
 
 Tesseract's analysis of the layout takes short numbers in the columns of tables for dirt.
 """
@@ -6,7 +6,7 @@ Tesseract's analysis of the layout takes short numbers in the columns of tables 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from docserver.layout import Box, Word, around, confidence_of, text_of, words_of
+from docserver.layout import Box, Word, around, words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original
 from docserver.ocr.image.unread_letters import places_of_unread_letters
 from docserver.ocr.recognition.agreement import SURE_FROM
@@ -19,7 +19,7 @@ MAX_READ = 12
 """Most words that are read once more, each in up to 0.05 s. A page with more is badly printed, or has drawings."""
 
 NO_WORD_BELOW, SURE_AGAIN_FROM = 50.0, 75.0
-"""Confidence below which something may be no word, and smallest one of what is read once more."""
+"""Confidence below which what was read may be no word, and smallest confidence of a new reading that is taken."""
 
 MAX_GAP = 1.5
 """Widest gap between two words of a line, as a multiple of the height of the higher one."""
@@ -39,6 +39,7 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
     missed = [around(spots) for spots in joined(places_of_unread_letters(page.overview, [word.box for word in words]))]
     if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
         return attempt
+    # As a page of its own: the places are in pixels of its picture, not of the original page.
     close_ups = CloseUps(PageImage(page.image, page.dpi, page.image.size), recognise)
     taken = {id(word): found for word in unsure if (found := _read(close_ups, word.box, before=word.text))}
     added = _rows(word for place in missed for word in _read(close_ups, place))
@@ -46,7 +47,7 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
         return attempt
     known = {word.box: original.box for word, original in zip(words, words_of(first), strict=True)}
     after = on_original(with_lines(with_words(seen, taken), added), page, known=known)
-    return replace(attempt, recognised=Recognised(text_of(after), after, confidence_of(words_of(after))))
+    return replace(attempt, recognised=Recognised.of(after))
 
 
 def _rows(words: Iterable[Word]) -> list[list[Word]]:

@@ -332,7 +332,7 @@ class PageReader:
         return best if whole is best else with_unread(whole, self._page)
 
     def _with_missed_words(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
-        """The attempt with single words that Tesseract has missed or misread, unless the second engine reads them."""
+        """The attempt with words that Tesseract missed or misread, unless the second engine may read it better."""
 
         def recognise(part: PageImage) -> Recognised:
             read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LINE)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from docserver.layout import Block, Line, around, confidence_of, text_of, words_of
+from docserver.layout import Block, Line, around
 from docserver.ocr.image.shades import Mask, threshold
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -33,7 +33,7 @@ def without_rows_of_signs(recognised: Recognised, picture: Image.Image) -> Recog
     blocks = tuple(_without_rows(recognised.blocks, picture))
     if blocks == recognised.blocks:
         return recognised
-    return Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks)))
+    return Recognised.of(blocks)
 
 
 def _without_rows(blocks: tuple[Block, ...], picture: Image.Image) -> Iterator[Block]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from docserver.layout import confidence_of, text_of, words_of
+from docserver.layout import words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original
 from docserver.ocr.languages import reads
 from docserver.ocr.recognition.agreement import SURE_FROM
@@ -39,5 +39,4 @@ def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: b
     )
     known = {word.box: original.box for word, original in zip(words_of(seen), words_of(first), strict=True)}
     after = on_original(both.blocks, page, known=known)
-    recognised = Recognised(text_of(after), after, confidence_of(words_of(after)))
-    return replace(attempt, recognised=recognised, left_out=attempt.left_out or both.left_out)
+    return replace(attempt, recognised=Recognised.of(after), left_out=attempt.left_out or both.left_out)

@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.layout import Block, Box, Line, Paragraph, Word, confidence_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, confidence_of, text_of, words_of
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.languages import NAMES
 
@@ -34,6 +34,11 @@ class Recognised:
     text: str
     blocks: tuple[Block, ...]
     confidence: float
+
+    @classmethod
+    def of(cls, blocks: tuple[Block, ...]) -> "Recognised":
+        """What is in these blocks."""
+        return cls(text_of(blocks), blocks, confidence_of(words_of(blocks)))
 
     @property
     def weight(self) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, overlap, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, around, lines_of, overlap
 from docserver.ocr.image.transform import PageImage, from_original, on_original, paper_colour, turned
 from docserver.ocr.image.unread_letters import letters_on_side
 from docserver.ocr.recognition.attempt import Attempt
@@ -42,7 +42,7 @@ def with_turned_rest(attempt: Attempt, page: PageImage, *, recognise: Callable[[
     blocks = tuple(_kept(first, {id(word) for word in unsure if _overlaps(word.box, lines)}))
     for line in lines:
         blocks = with_line(blocks, line) if blocks else (Block(line.box, (Paragraph(line.box, (line,)),)),)
-    return replace(attempt, recognised=Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks))))
+    return replace(attempt, recognised=Recognised.of(blocks))
 
 
 def _without(page: PageImage, boxes: Iterable[Box]) -> PageImage:

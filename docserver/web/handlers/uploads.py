@@ -88,7 +88,7 @@ async def put_document(request: web.Request) -> web.Response:
 
 
 @_file_operation(
-    summary="The same, as curl -T sends a file to an address that ends with a slash: with the file's name",
+    summary="The same for curl -T, which adds the file's name to an address that ends with a slash",
     path=["name"],
 )
 async def put_named_document(request: web.Request) -> web.Response:
