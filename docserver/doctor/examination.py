@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import NoReturn
@@ -131,7 +132,8 @@ async def _bounded(name: str, check: AsyncIterator[Finding]) -> list[Finding]:
 
 
 def _end(findings: list[Finding]) -> NoReturn:
-    sys.stdout.writelines(f"{finding}\n" for finding in findings)
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):
+        sys.stdout.writelines(f"{finding}\n" for finding in findings)
+        sys.stdout.flush()
     # Not sys.exit: a thread that waits for a disk that hangs would keep the process.
     os._exit(any(finding.status is Status.PROBLEM for finding in findings))

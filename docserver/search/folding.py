@@ -99,7 +99,12 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
         return None
     if key(word) != key(surface) and not (is_edited(word) and are_neighbours(key(word), key(surface))):
         return None
-    return _misread_likeness(word, surface)
+    found = _misread_likeness(word, surface)
+    if "I" in word + surface:
+        # It may be the capital of i too, not only a misread l.
+        small = _misread_likeness(word.lower(), surface.lower())
+        return max(filter(None, (found, small)), default=None)
+    return found
 
 
 def _misread_likeness(word: str, surface: str) -> Likeness | None:

@@ -87,7 +87,8 @@ def from_http_exception(error: web.HTTPException) -> ServiceError:
     """Our error for one of aiohttp's. aiohttp raises its own errors before a handler runs."""
     if error.status == 404:
         return NotFound(
-            "There is nothing at this path; /docs lists all paths. None ends with a slash, and ids in them are UUIDs."
+            "There is nothing at this path; /docs lists all paths. Forms with a file go to "
+            "/v1/documents/upload-document, and ids in paths are UUIDs."
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = cors.allow(error)

@@ -16,7 +16,8 @@ from docserver.ocr.recognition.combination import with_lines, with_words
 from docserver.ocr.recognition.tesseract import Recognised
 
 MAX_READ = 12
-"""Most words that are read once more, each in up to 0.05 s. A page with more is badly printed, or has drawings."""
+"""Most missed words, and most unsure ones, that are read once more, each in up to 0.05 s. A page with more is badly
+printed, or has drawings."""
 
 NO_WORD_BELOW, SURE_AGAIN_FROM = 50.0, 75.0
 """Confidence below which what was read may be no word, and smallest confidence of a new reading that is taken."""

@@ -44,8 +44,8 @@ _upload_operation = partial(
 
 _file_operation = partial(
     _upload_operation,
-    description="The body is the file, as curl -T and many programs send it. Its name is in `filename` or in "
-    "Content-Disposition, its options are in the query. All else is as with a form.",
+    description="The body is the file, as curl -T and many programs send it. Its name is in `filename`, at the end of "
+    "the path or in Content-Disposition, its options are in the query. All else is as with a form.",
     query=request_schemas.NamedUpload,
     request_headers=("Prefer", "Content-Disposition", password_schemas.HEADER),
     upload=openapi.file_body(),
