@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from docserver.model import Reading
 from docserver.ocr.limits import Limits
 from docserver.reading_options import EngineChoice
-from tests.support.recognition import read
+from tests.support.recognition import LINES, read
 
 TITLE = "Summary of results by department"
 MONTHS = ("Item", "January", "February", "March")
@@ -115,6 +115,21 @@ def test_a_chart_keeps_its_title_and_the_labels_that_run_upwards(limits: Limits)
     reading = read(page, limits, engine=EngineChoice.TESSERACT)
 
     assert counted(reading, [*title.split(), *unit.split(), *towns]) == []
+
+
+def test_a_line_that_is_upside_down_is_read(limits: Limits) -> None:
+    draw = ImageDraw.Draw(page := Image.new("L", (1240, 900), 255))
+    for number, line in enumerate(LINES[:9]):
+        draw.text((80, 60 + 70 * number), line, font=ImageFont.load_default(size=30), fill=0)
+    answers = Image.new("L", (700, 50), 255)
+    ImageDraw.Draw(answers).text(
+        (5, 5), "Answers: seven, twelve and forty", font=ImageFont.load_default(size=30), fill=0
+    )
+    page.paste(answers.rotate(180), (300, 780))
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert reading.text.split() == [*" ".join(LINES[:9]).split(), "Answers:", "seven,", "twelve", "and", "forty"]
 
 
 def test_short_numbers_in_the_columns_of_a_table_are_read(limits: Limits) -> None:

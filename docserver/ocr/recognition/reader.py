@@ -320,7 +320,7 @@ class PageReader:
         return best
 
     def _with_turned_rest(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
-        """The attempt with what runs upwards or downwards on the page."""
+        """The attempt with what runs upwards or downwards on the page, or is upside down."""
 
         def recognise(part: PageImage) -> Recognised:
             return self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.PAGE)
