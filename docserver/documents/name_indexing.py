@@ -39,12 +39,12 @@ async def run(resources: Resources, *, share: float = SHARE) -> None:
                 return
             await _remove_empty(cur, tenant)
             is_due = await name_index.is_block_due(cur, tenant)
-        while is_due and await _paced(_is_built(resources, tenant), share):
+        while is_due and await _paced(_build_next(resources, tenant), share):
             pass
-        while await _paced(_is_completed(resources, tenant), share):
+        while await _paced(_complete_next(resources, tenant), share):
             pass
-        await _check_some(resources, tenant)
-        while await _paced(_are_numbered(resources, tenant), share):
+        await _check_one(resources, tenant)
+        while await _paced(_number_some(resources, tenant), share):
             pass
 
 
@@ -63,7 +63,8 @@ async def _remove_empty(cur: Cursor, tenant: str) -> None:
         await name_index.delete(cur, tenant, block=blocks.start, limit=REMOVED_AT_ONCE)
 
 
-async def _is_built(resources: Resources, tenant: str) -> bool:
+async def _build_next(resources: Resources, tenant: str) -> bool:
+    """Build the next block of a tenant; False if there are too few documents for one."""
     try:
         await _build(resources, tenant)
     except _TooFew:
@@ -71,26 +72,26 @@ async def _is_built(resources: Resources, tenant: str) -> bool:
     return True
 
 
-async def _is_completed(resources: Resources, tenant: str) -> bool:
+async def _complete_next(resources: Resources, tenant: str) -> bool:
     """Complete a block that an earlier release has recorded; False if there is none."""
     async with resources.maintenance_db.session() as cur:
         block = await name_index.incomplete_block(cur, tenant)
     if block is None:
         return False
     await _complete(resources, tenant, block)
-    await _check_deleted(resources, tenant, block)
+    await _record_missing_deletions(resources, tenant, block)
     return True
 
 
-async def _check_some(resources: Resources, tenant: str) -> None:
+async def _check_one(resources: Resources, tenant: str) -> None:
     """Check one block of the tenant, chosen at random, so that sooner or later all are checked."""
     async with resources.maintenance_db.session() as cur:
         blocks = (await name_index.extent(cur, tenant)).blocks
     if blocks:
-        await _check_deleted(resources, tenant, random.choice(blocks))  # noqa: S311 - no secret
+        await _record_missing_deletions(resources, tenant, random.choice(blocks))  # noqa: S311 - no secret
 
 
-async def _are_numbered(resources: Resources, tenant: str) -> bool:
+async def _number_some(resources: Resources, tenant: str) -> bool:
     """Give some jobs the numbers of their documents; False if all have them."""
     async with resources.maintenance_db.session() as cur:
         indexed = await name_index.extent(cur, tenant)
@@ -122,7 +123,7 @@ async def _record(cur: Cursor, tenant: str, block: int) -> None:
 
 
 @transactional
-async def _check_deleted(resources: Resources, tenant: str, block: int) -> None:
+async def _record_missing_deletions(resources: Resources, tenant: str, block: int) -> None:
     """Record the deletions that the record of a block lacks: those by processes of an earlier release, those by hand in
     SQL, and those while the block was completed.
     """

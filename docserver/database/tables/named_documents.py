@@ -210,7 +210,7 @@ class _Reader:
         )
         if is_completed:
             # The list selects these by `numbered_jobs.WITHOUT_NUMBER`.
-            without = await numbered_jobs.of_jobs_without(self._cur, search.tenant, search.indexed)
+            without = await numbered_jobs.of_jobs_without_number(self._cur, search.tenant, search.indexed)
             read += filter(numbers.__contains__, without)
         bits = name_parts.bits_by_block(read, blocks)
         return {

@@ -48,7 +48,7 @@ async def of_statuses(cur: Cursor, tenant: str, statuses: Sequence[Status], *, a
     return await _numbers(cur, of_status, statuses, arguments)
 
 
-async def of_jobs_without(cur: Cursor, tenant: str, indexed: Extent) -> list[int]:
+async def of_jobs_without_number(cur: Cursor, tenant: str, indexed: Extent) -> list[int]:
     """The numbers of the documents in the index whose latest job has no number."""
     of_status = f"SELECT GROUP_CONCAT(d.name_number) {_WITHOUT_NUMBER} AND j.status = '{{}}'"
     return await _numbers(cur, of_status, [*Status], _arguments(tenant, indexed))
