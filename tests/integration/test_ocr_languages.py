@@ -120,7 +120,9 @@ def test_a_page_whose_lines_differ_in_language_is_read_again_in_that_of_most(lim
 
     reading = read(page, limits)
 
-    assert shown == ["eng", "eng", "deu"]
+    # Words that are unsure in the wrong language are read once more in it.
+    assert shown[:2] == ["eng", "eng"]
+    assert shown[2:].count("deu") == 1
     assert reading.languages == "deu"
     assert {"früh", "geprüft", "Brücke"} <= set(reading.text.split())
 

@@ -36,14 +36,17 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
     first = attempt.recognised.blocks
     seen = from_original(first, page)
     words = list(words_of(seen))
-    unsure = [word for word in words if _is_unsure(word)]
     missed = [around(spots) for spots in joined(places_of_unread_letters(page.overview, [word.box for word in words]))]
+    # What seems to be missed may be in the text of a word beside it, whose box is too narrow: `along` for `a long`.
+    unsure = [word for word in words if _is_unsure(word) or any(_are_close(word.box, place) for place in missed)]
     if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
         return attempt
     # As a page of its own: the places are in pixels of its picture, not of the original page.
     close_ups = CloseUps(PageImage(page.image, page.dpi, page.image.size), recognise)
     taken = {id(word): found for word in unsure if (found := _read(close_ups, word.box, before=word.text))}
-    added = _rows(word for place in missed for word in _read(close_ups, place))
+    kept = [word for word in unsure if id(word) not in taken]
+    found = [word for place in missed for word in _read(close_ups, place)]
+    added = _rows(word for word in found if not any(_has_taken_in(other, word) for other in kept))
     if not taken and not added:
         return attempt
     known = {word.box: original.box for word, original in zip(words, words_of(first), strict=True)}
@@ -56,15 +59,25 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
     rows: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.box[0]):
         for row in rows:
-            _, top, right, bottom = row[-1].box
-            overlap = min(bottom, word.box[3]) - max(top, word.box[1])
-            lower, higher = sorted((bottom - top, word.box[3] - word.box[1]))
-            if 2 * overlap >= lower and word.box[0] - right <= MAX_GAP * higher:
+            if _are_close(row[-1].box, word.box):
                 row.append(word)
                 break
         else:
             rows.append([word])
     return rows
+
+
+def _has_taken_in(word: Word, other: Word) -> bool:
+    """True if another word may be a part of this one's text."""
+    return _are_close(word.box, other.box) and other.text in word.text
+
+
+def _are_close(one: Box, other: Box) -> bool:
+    """True if two words are beside each other in a line."""
+    overlap = min(one[3], other[3]) - max(one[1], other[1])
+    gap = max(one[0], other[0]) - min(one[2], other[2])
+    lower, higher = sorted((one[3] - one[1], other[3] - other[1]))
+    return 2 * overlap >= lower and gap <= MAX_GAP * higher
 
 
 def _is_unsure(word: Word) -> bool:
