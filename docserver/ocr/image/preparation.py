@@ -239,11 +239,12 @@ def _ruled_lines(lit: Image.Image) -> Image.Image:
 
 def _reduced(page: PageImage, analysis: PageAnalysis) -> PageImage:
     """The page reduced if its letters are large."""
-    snippet, heights = is_snippet(page.original_size), letter_heights(page.overview)
+    snippet = is_snippet(page.original_size)
     min_scale = MIN_SNIPPET_SCALE if snippet else MIN_SHRUNK_SIDE_PX / max(page.image.size)
     scale = max(TARGET_STROKE_PX / max(analysis.stroke_px, 1.0), min_scale)
     scale = scale if scale <= SHRINK_UP_TO else 1.0
-    if heights is not None and not snippet:
+    heights = None if snippet else letter_heights(page.overview)
+    if heights is not None:
         scale = max(min(scale, MAX_CAPITALS_PX / heights.capitals), MIN_LETTERS_PX / heights.smallest)
     return scaled(page, scale) if scale < 1 else page
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, ImageStat
 # Use pypdfium2's matrix: each OCR process loads pypdfium2 anyway. pikepdf's matrix would also load qpdf (13 MB).
 from pypdfium2 import PdfMatrix
 
-from docserver.layout import Block, Box, Rect, with_boxes
+from docserver.layout import Block, Box, Rect, with_boxes, words_of
 from docserver.ocr.image.curved_lines import CurvedLines
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.overview import Overview, overview
@@ -165,7 +165,7 @@ def on_original(
     blocks: tuple[Block, ...], page: PageImage, *, known: Mapping[Box, Box] | None = None
 ) -> tuple[Block, ...]:
     """Map the boxes of blocks that were recognised in the page's picture to the original page. `known` has boxes that
-    came from the original page, each with its place there: to map a box forth and back makes it larger.
+    came from the original page, each with its place there, as `known_places` gives them.
     """
     if page.warp is None and page.to_original == PdfMatrix():
         return blocks
@@ -176,6 +176,11 @@ def on_original(
     return tuple(
         Block(box(block.box), tuple(with_boxes(paragraph, box) for paragraph in block.paragraphs)) for block in blocks
     )
+
+
+def known_places(seen: tuple[Block, ...], original: tuple[Block, ...]) -> dict[Box, Box]:
+    """The boxes of words that `from_original` has mapped, each with the one before. To map one back makes it larger."""
+    return {word.box: before.box for word, before in zip(words_of(seen), words_of(original), strict=True)}
 
 
 def from_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:

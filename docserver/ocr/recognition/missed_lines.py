@@ -109,8 +109,10 @@ def with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
 
 
 def _inserted(paragraph: Paragraph, nearest: Line, line: Line) -> Paragraph:
-    for place, other in enumerate(paragraph.lines, start=_middle(nearest.box) < _middle(line.box)):
+    is_above = _middle(nearest.box) < _middle(line.box)
+    for number, other in enumerate(paragraph.lines):
         if other is nearest:
+            place = number + is_above
             lines = (*paragraph.lines[:place], line, *paragraph.lines[place:])
             return Paragraph(around([paragraph.box, line.box]), lines)
     return paragraph

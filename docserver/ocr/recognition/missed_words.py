@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from docserver.layout import Box, Word, around, words_of
-from docserver.ocr.image.transform import PageImage, from_original, on_original
+from docserver.ocr.image.transform import PageImage, from_original, known_places, on_original
 from docserver.ocr.image.unread_letters import places_of_unread_letters
 from docserver.ocr.recognition.agreement import SURE_FROM
 from docserver.ocr.recognition.attempt import Attempt
@@ -49,8 +49,7 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
     added = _rows(word for word in found if not any(_has_taken_in(other, word) for other in kept))
     if not taken and not added:
         return attempt
-    known = {word.box: original.box for word, original in zip(words, words_of(first), strict=True)}
-    after = on_original(with_lines(with_words(seen, taken), added), page, known=known)
+    after = on_original(with_lines(with_words(seen, taken), added), page, known=known_places(seen, first))
     return replace(attempt, recognised=Recognised.of(after))
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from docserver.layout import words_of
-from docserver.ocr.image.transform import PageImage, from_original, on_original
+from docserver.ocr.image.transform import PageImage, from_original, known_places, on_original
 from docserver.ocr.languages import reads
 from docserver.ocr.recognition.agreement import SURE_FROM
 from docserver.ocr.recognition.attempt import Attempt
@@ -37,6 +36,5 @@ def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: b
         read_at=lambda box: engine.read(picture, line_around(box, picture.size)),
         all_lines=all_lines,
     )
-    known = {word.box: original.box for word, original in zip(words_of(seen), words_of(first), strict=True)}
-    after = on_original(both.blocks, page, known=known)
+    after = on_original(both.blocks, page, known=known_places(seen, first))
     return replace(attempt, recognised=Recognised.of(after), left_out=attempt.left_out or both.left_out)
