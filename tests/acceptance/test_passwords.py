@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -57,9 +59,12 @@ class Written:
         ]
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
-        for path in self._directory.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                yield str(path), path.read_bytes() + path.name.encode()
+        # Unlike `rglob`, `os.walk` goes on if a directory is removed meanwhile.
+        for directory, _, names in os.walk(self._directory):
+            for path in (Path(directory, name) for name in names):
+                if path.is_file() and not path.is_symlink():
+                    with suppress(FileNotFoundError):
+                        yield str(path), path.read_bytes() + path.name.encode()
 
     def _rows(self) -> Iterator[tuple[str, bytes]]:
         address = Address.parse(self._servers.mysql_url)

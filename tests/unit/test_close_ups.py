@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.transform import PageImage
@@ -74,3 +74,20 @@ def test_spots_beside_each_other_are_joined_to_words() -> None:
     first, second, other = (100, 100, 118, 130), (124, 101, 140, 130), (300, 100, 318, 130)
 
     assert joined([other, second, first]) == [[first, second], [other]]
+
+
+def test_letters_of_the_words_around_a_place_are_not_seen() -> None:
+    image = PAGE.image.copy()
+    ImageDraw.Draw(image).rectangle((60, 100, 97, 130), fill=0)
+    ImageDraw.Draw(image).rectangle((110, 105, 140, 125), fill=0)
+    seen: list[PageImage] = []
+
+    def recognise(part: PageImage) -> Recognised:
+        seen.append(part)
+        return reading("84")
+
+    page = PageImage(image, 300, image.size)
+    CloseUps(page, recognise, words=[(60, 100, 98, 131), PLACE]).words(PLACE, margin_px=10)
+
+    assert {part.image.crop((0, 0, 6, part.image.height)).getextrema() for part in seen} == {(255, 255)}
+    assert all(part.image.getextrema()[0] == 0 for part in seen)

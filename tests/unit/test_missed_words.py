@@ -71,3 +71,14 @@ def test_a_word_that_has_taken_in_the_missed_one_does_not_have_it_twice(again: s
     found = with_missed_words(attempt(boxes, long="along"), image, recognise=Recogniser(boxes, long=again))
 
     assert texts(found) == expected
+
+
+def test_a_word_whose_box_is_too_narrow_is_read_whole() -> None:
+    """Part of a digit outside of its box is no missed word."""
+    image, boxes = page()
+    narrow = (*boxes["long"][:2], boxes["long"][2] - 20, boxes["long"][3])
+    before = attempt({**boxes, "long": narrow}, long="lon")
+
+    found = with_missed_words(before, image, recognise=Recogniser(boxes))
+
+    assert texts(found) == WORDS

@@ -2,6 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from PIL import ImageStat
 
 from docserver.layout import Box, Word, around, words_of
 from docserver.ocr.image.transform import PageImage, cropped, scaled
@@ -26,11 +29,14 @@ MIN_ROUND_WIDTH = 0.9
 
 
 class CloseUps:
-    """The readings of places on a page. Each place is read once."""
+    """The readings of places on a page. Each place is read once, without letters of the words around it."""
 
-    def __init__(self, page: PageImage, recognise: Callable[[PageImage], Recognised]) -> None:
+    def __init__(
+        self, page: PageImage, recognise: Callable[[PageImage], Recognised], *, words: Sequence[Box] = ()
+    ) -> None:
         self._page = page
         self._recognise = recognise
+        self._words = words
         self._readings: dict[Box, list[Recognised]] = {}
 
     def words(self, place: Box, *, margin_px: int, before: str | None = None) -> list[Word]:
@@ -47,9 +53,10 @@ class CloseUps:
 
     def _read(self, place: Box, margin_px: int, before: str | None) -> Iterator[Recognised]:
         """The readings of a place. They end once too few can agree, or if the first one confirms `before`."""
+        part = self._part(place, margin_px)
         texts: Counter[str] = Counter()
         for number, height_px in enumerate(HEIGHTS_PX, start=1):
-            reading = self._recognise(_part(self._page, place, margin_px, height_px))
+            reading = self._recognise(scaled(part, height_px / (place[3] - place[1])))
             yield reading
             texts[reading.text] += 1
             if reading.text == before and number == 1:
@@ -57,6 +64,20 @@ class CloseUps:
             most = max(count for text, count in texts.items() if text or len(texts) == 1)
             if set(texts) != {""} and most + len(HEIGHTS_PX) - number < LEAST_ALIKE:
                 return
+
+    def _part(self, place: Box, margin_px: int) -> PageImage:
+        """The part of the page with a place. Around the place, paper covers the other words."""
+        left, top, right, bottom = place
+        width, height = self._page.image.size
+        x0, y0 = max(0, left - margin_px), max(0, top - margin_px)
+        part = cropped(self._page, (x0, y0, min(width, right + margin_px), min(height, bottom + margin_px)))
+        inside = (left - x0, top - y0, right - x0, bottom - y0)
+        image, letters = part.image.copy(), part.image.crop(inside)
+        paper = round(ImageStat.Stat(part.image).median[0])
+        for other in self._words:
+            image.paste(paper, (other[0] - x0, other[1] - y0, other[2] - x0, other[3] - y0))
+        image.paste(letters, inside)
+        return replace(part, image=image)
 
 
 def joined(spots: Iterable[Box]) -> list[list[Box]]:
@@ -72,19 +93,6 @@ def joined(spots: Iterable[Box]) -> list[list[Box]]:
         else:
             words.append([spot])
     return sorted(words, key=lambda word: around(word)[1])
-
-
-def _part(page: PageImage, place: Box, margin_px: int, height_px: int) -> PageImage:
-    """The part of the page with a place, in which the place has this height."""
-    left, top, right, bottom = place
-    width, height = page.image.size
-    box = (
-        max(0, left - margin_px),
-        max(0, top - margin_px),
-        min(width, right + margin_px),
-        min(height, bottom + margin_px),
-    )
-    return scaled(cropped(page, box), height_px / (bottom - top))
 
 
 def _words(readings: Sequence[Recognised], place: Box) -> list[Word]:

@@ -25,8 +25,11 @@ NO_WORD_BELOW, SURE_AGAIN_FROM = 50.0, 75.0
 MAX_GAP = 1.5
 """Widest gap between two words of a line, as a multiple of the height of the higher one."""
 
+MAX_GAP_INSIDE = 0.3
+"""Widest gap between a word and ink that belongs to it though its box is too narrow, in the same measure."""
+
 MARGIN = 0.3
-"""Room around a word that is read with it, as a multiple of its height. More would show letters of its neighbours."""
+"""Room around a word that is read with it, in the same measure."""
 
 
 def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised]) -> Attempt:
@@ -36,14 +39,25 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
     first = attempt.recognised.blocks
     seen = from_original(first, page)
     words = list(words_of(seen))
-    missed = [around(spots) for spots in joined(places_of_unread_letters(page.overview, [word.box for word in words]))]
+    spots = places_of_unread_letters(page.overview, [word.box for word in words])
+    parts = {id(word): [spot for spot in spots if _are_close(word.box, spot, MAX_GAP_INSIDE)] for word in words}
+    missed = [around(group) for group in joined(set(spots).difference(*parts.values()))]
     # What seems to be missed may be in the text of a word beside it, whose box is too narrow: `along` for `a long`.
-    unsure = [word for word in words if _is_unsure(word) or any(_are_close(word.box, place) for place in missed)]
+    unsure = [
+        word
+        for word in words
+        if _is_unsure(word) or parts[id(word)] or any(_are_close(word.box, place, MAX_GAP) for place in missed)
+    ]
     if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
         return attempt
     # As a page of its own: the places are in pixels of its picture, not of the original page.
-    close_ups = CloseUps(PageImage(page.image, page.dpi, page.image.size), recognise)
-    taken = {id(word): found for word in unsure if (found := _read(close_ups, word.box, before=word.text))}
+    of_picture = PageImage(page.image, page.dpi, page.image.size)
+    close_ups = CloseUps(of_picture, recognise, words=[word.box for word in words])
+    taken = {
+        id(word): found
+        for word in unsure
+        if (found := _read(close_ups, around([word.box, *parts[id(word)]]), before=word.text))
+    }
     kept = [word for word in unsure if id(word) not in taken]
     found = [word for place in missed for word in _read(close_ups, place)]
     added = _rows(word for word in found if not any(_has_taken_in(other, word) for other in kept))
@@ -58,7 +72,7 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
     rows: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.box[0]):
         for row in rows:
-            if _are_close(row[-1].box, word.box):
+            if _are_close(row[-1].box, word.box, MAX_GAP):
                 row.append(word)
                 break
         else:
@@ -68,15 +82,17 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
 
 def _has_taken_in(word: Word, other: Word) -> bool:
     """True if another word may be a part of this one's text."""
-    return _are_close(word.box, other.box) and other.text in word.text
+    return _are_close(word.box, other.box, MAX_GAP) and other.text in word.text
 
 
-def _are_close(one: Box, other: Box) -> bool:
-    """True if two words are beside each other in a line."""
+def _are_close(one: Box, other: Box, max_gap: float) -> bool:
+    """True if two places are beside each other in a line, with at most this gap as a multiple of the height of the
+    higher one.
+    """
     overlap = min(one[3], other[3]) - max(one[1], other[1])
     gap = max(one[0], other[0]) - min(one[2], other[2])
     lower, higher = sorted((one[3] - one[1], other[3] - other[1]))
-    return 2 * overlap >= lower and gap <= MAX_GAP * higher
+    return 2 * overlap >= lower and gap <= max_gap * higher
 
 
 def _is_unsure(word: Word) -> bool:
