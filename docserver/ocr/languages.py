@@ -93,6 +93,11 @@ def reads(name: str) -> bool:
     return name == WHOLE_LATIN or (model is not None and model.script == LATIN and name not in NOT_READ_AGAIN)
 
 
+def reads_all(names: str) -> bool:
+    """True if the second engine reads the languages of all of these models, which are joined by `+`."""
+    return all(map(reads, names.split("+")))
+
+
 def candidates(installed: Collection[str], *, preferred: Iterable[str] = ()) -> tuple[str, ...]:
     """The models that `auto` chooses from. If the language of a page cannot be detected, the first ones are tried.
 

@@ -27,7 +27,7 @@ from docserver.ocr.child.turned_words import MAX_TURNED, alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.languages import reads
+from docserver.ocr.languages import reads_all
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import mending, passwords, render, text_layer
 from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
@@ -268,9 +268,13 @@ def _attempt(
     second = None if limits.ppocr is None or choice is EngineChoice.TESSERACT else _ppocr(limits.ppocr)
     reader = PageReader(picture, _tesseract(limits), turning=turning, has_second=second is not None)
     attempt = _first_attempt(reader, languages, limits)
-    if second and choice is EngineChoice.PPOCR and all(map(reads, attempt.languages.split("+"))):
+    if second is None or not reads_all(attempt.languages):
+        return attempt
+    if choice is EngineChoice.PPOCR:
         return reader.read_again(attempt, second, all_lines=True)
-    return reader.read_again(attempt, second) if second and is_unsure(attempt) else attempt
+    if is_unsure(attempt):
+        attempt = reader.read_again(attempt, second)
+    return reader.with_numbers_read_again(attempt, second)
 
 
 def _letter(picture: Picture, *, languages: str, limits: Limits) -> Attempt:

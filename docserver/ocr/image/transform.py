@@ -171,7 +171,7 @@ def on_original(
         return blocks
 
     def box(recognised: Box) -> Box:
-        return (known or {}).get(recognised) or _box_on_original(recognised, page)
+        return (known or {}).get(recognised) or box_on_original(recognised, page)
 
     return tuple(
         Block(box(block.box), tuple(with_boxes(paragraph, box) for paragraph in block.paragraphs)) for block in blocks
@@ -192,7 +192,8 @@ def from_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ..
     return on_original(blocks, back)
 
 
-def _box_on_original(box: Box, page: PageImage) -> Box:
+def box_on_original(box: Box, page: PageImage) -> Box:
+    """The box on the original page around a box in the page's picture."""
     left, top, right, bottom = page.rect_on_original(box)
     width, height = page.original_size
     return (

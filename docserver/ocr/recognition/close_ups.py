@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from PIL import ImageStat
-
 from docserver.layout import Box, Word, around, words_of
-from docserver.ocr.image.transform import PageImage, cropped, scaled
+from docserver.ocr.image.transform import PageImage, cropped, paper_colour, scaled
 from docserver.ocr.recognition.evidence import SURE_FROM
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -53,7 +51,7 @@ class CloseUps:
 
     def _read(self, place: Box, margin_px: int, before: str | None) -> Iterator[Recognised]:
         """The readings of a place. They end once too few can agree, or if the first one confirms `before`."""
-        part = self._part(place, margin_px)
+        part = part_with(place, self._page, margin_px=margin_px, words=self._words)
         texts: Counter[str] = Counter()
         for number, height_px in enumerate(HEIGHTS_PX, start=1):
             reading = self._recognise(scaled(part, height_px / (place[3] - place[1])))
@@ -65,19 +63,20 @@ class CloseUps:
             if set(texts) != {""} and most + len(HEIGHTS_PX) - number < LEAST_ALIKE:
                 return
 
-    def _part(self, place: Box, margin_px: int) -> PageImage:
-        """The part of the page with a place. Around the place, paper covers the other words."""
-        left, top, right, bottom = place
-        width, height = self._page.image.size
-        x0, y0 = max(0, left - margin_px), max(0, top - margin_px)
-        part = cropped(self._page, (x0, y0, min(width, right + margin_px), min(height, bottom + margin_px)))
-        inside = (left - x0, top - y0, right - x0, bottom - y0)
-        image, letters = part.image.copy(), part.image.crop(inside)
-        paper = round(ImageStat.Stat(part.image).median[0])
-        for other in self._words:
-            image.paste(paper, (other[0] - x0, other[1] - y0, other[2] - x0, other[3] - y0))
-        image.paste(letters, inside)
-        return replace(part, image=image)
+
+def part_with(place: Box, page: PageImage, *, margin_px: int, words: Iterable[Box]) -> PageImage:
+    """The part of a page's picture with a place and the margin around it, in which paper covers the words beside it."""
+    left, top, right, bottom = place
+    width, height = page.image.size
+    x0, y0 = max(0, left - margin_px), max(0, top - margin_px)
+    part = cropped(page, (x0, y0, min(width, right + margin_px), min(height, bottom + margin_px)))
+    inside = (left - x0, top - y0, right - x0, bottom - y0)
+    image, letters = part.image.copy(), part.image.crop(inside)
+    paper = paper_colour(part.image)
+    for other in words:
+        image.paste(paper, (other[0] - x0, other[1] - y0, other[2] - x0, other[3] - y0))
+    image.paste(letters, inside)
+    return replace(part, image=image)
 
 
 def joined(spots: Iterable[Box]) -> list[list[Box]]:

@@ -14,6 +14,7 @@ from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.close_ups import CloseUps, joined
 from docserver.ocr.recognition.combination import with_lines, with_words
 from docserver.ocr.recognition.tesseract import Recognised
+from docserver.ocr.recognition.unsure_numbers import is_number
 
 MAX_READ = 12
 """Most missed words, and most unsure ones, that are read once more, each in up to 0.05 s. A page with more is badly
@@ -32,8 +33,12 @@ MARGIN = 0.3
 """Room around a word that is read with it, in the same measure."""
 
 
-def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised]) -> Attempt:
-    """The attempt with words that were missed or misread. `page` is the level page that was read."""
+def with_missed_words(
+    attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised], numbers: bool = True
+) -> Attempt:
+    """The attempt with words that were missed or misread. `page` is the level page that was read. Without `numbers`,
+    unsure numbers are left to the second engine.
+    """
     if page.warp:
         return attempt
     first = attempt.recognised.blocks
@@ -46,7 +51,9 @@ def with_missed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[
     unsure = [
         word
         for word in words
-        if _is_unsure(word) or parts[id(word)] or any(_are_close(word.box, place, MAX_GAP) for place in missed)
+        if _is_unsure(word, numbers=numbers)
+        or parts[id(word)]
+        or any(_are_close(word.box, place, MAX_GAP) for place in missed)
     ]
     if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
         return attempt
@@ -95,10 +102,10 @@ def _are_close(one: Box, other: Box, max_gap: float) -> bool:
     return 2 * overlap >= lower and gap <= max_gap * higher
 
 
-def _is_unsure(word: Word) -> bool:
-    """True for unsure numbers, which no word list corrects, and for what may be no word at all."""
-    is_number = any(map(str.isdigit, word.text))
-    return word.confidence < (SURE_FROM if is_number else NO_WORD_BELOW) and any(map(str.isalnum, word.text))
+def _is_unsure(word: Word, *, numbers: bool) -> bool:
+    """True for unsure numbers and codes, and for what may be no word at all."""
+    below = SURE_FROM if numbers and is_number(word) else NO_WORD_BELOW
+    return word.confidence < below and any(map(str.isalnum, word.text))
 
 
 def _read(close_ups: CloseUps, place: Box, *, before: str | None = None) -> list[Word]:

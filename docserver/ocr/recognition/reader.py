@@ -19,6 +19,7 @@ from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.image.way_up import way_up
+from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -43,6 +44,7 @@ from docserver.ocr.recognition.tries import Tries
 from docserver.ocr.recognition.turned_rest import with_turned_rest
 from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, OTHER_LAYOUTS, with_unread
 from docserver.ocr.recognition.unread_accents import has_unread_accents
+from docserver.ocr.recognition.unsure_numbers import with_numbers_read_again
 
 REREAD_BETWEEN = 40.0, 92.0
 """A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
@@ -163,6 +165,13 @@ class PageReader:
         if level.warp:
             return attempt
         return with_unread(read_again(attempt, level, engine, all_lines=all_lines), self._page)
+
+    def with_numbers_read_again(self, attempt: Attempt, engine: Ppocr) -> Attempt:
+        """The attempt with the numbers that the second engine reads better."""
+        if self._analysis is None:
+            return attempt
+        level = self._level_page(attempt.rotation, self._analysis)
+        return attempt if level.warp else with_numbers_read_again(attempt, level, engine)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
@@ -341,7 +350,9 @@ class PageReader:
         is_for_second = self._has_second and is_unsure(best)
         if is_few_words(best.recognised) or is_for_second or runs_downwards(best.recognised):
             return best
-        whole = with_missed_words(best, self._level_page(best.rotation, analysis), recognise=recognise)
+        numbers = not (self._has_second and reads_all(best.languages))
+        page = self._level_page(best.rotation, analysis)
+        whole = with_missed_words(best, page, recognise=recognise, numbers=numbers)
         return best if whole is best else with_unread(whole, self._page)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from docserver.ocr.image.transform import PageImage, from_original, known_places, on_original
-from docserver.ocr.languages import reads
+from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.agreement import SURE_FROM
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.combination import combined
@@ -17,7 +17,7 @@ def is_unsure(attempt: Attempt) -> bool:
     is_unsure_text = attempt.recognised.confidence < SURE_FROM and not attempt.is_blank
     is_unsure_text |= attempt.unread_share > 0
     # What shows through, or is nonsense to Tesseract, is left out with reason.
-    return is_unsure_text and not attempt.left_out and all(map(reads, attempt.languages.split("+")))
+    return is_unsure_text and not attempt.left_out and reads_all(attempt.languages)
 
 
 def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
