@@ -169,7 +169,7 @@ def _add_tenants(commands: Commands) -> None:
 
 
 def _actions(command: argparse.ArgumentParser) -> Commands:
-    return command.add_subparsers(dest="action", metavar="action", required=True)
+    return command.add_subparsers(dest="action", required=True)
 
 
 def _add(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:

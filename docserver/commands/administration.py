@@ -109,6 +109,8 @@ async def _list_keys(db: Database, tenant: str | None) -> None:
                 f"created {_time(key.created_at)}  {state}  {key.name}".rstrip()
             )
         after = part[-1].id
+    if after is None:
+        sys.stderr.write("There is no key.\n")
 
 
 async def _tenants(settings: Settings, db: Database, options: Namespace) -> bool:

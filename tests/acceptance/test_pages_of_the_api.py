@@ -62,6 +62,19 @@ async def run(script: str, service: Service, directory: Path, **variables: str) 
     return out.decode()
 
 
+async def test_the_readme_leads_from_an_upload_to_its_text(service: Service) -> None:
+    example = re.findall(r"```\n(\$ curl .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    upload, job, result = re.findall(r"^\$ (.*)$", example, re.MULTILINE)
+    shown_id = re.findall(r"/v1/jobs/([0-9a-f-]{36})", job)[0]
+
+    job_id = orjson.loads(await run(upload, service, ROOT))["job_id"]
+    status = orjson.loads(await run(job.replace(shown_id, job_id), service, ROOT))["status"]
+    text = await run(result.replace(shown_id, job_id), service, ROOT)
+
+    assert status == "completed"
+    assert text.strip() == example.split("/result\n")[1].strip()
+
+
 async def test_the_page_on_using_the_api_leads_from_an_upload_to_its_deletion(
     service: Service, directory: Path
 ) -> None:

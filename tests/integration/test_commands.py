@@ -73,6 +73,10 @@ async def test_keys_are_listed_one_a_line_without_their_secrets(
     assert not any(key in every for key, _ in keys)
 
 
+async def test_that_there_is_no_key_is_said_beside_an_empty_list(command: Command) -> None:
+    assert await command("keys", "list") == (True, "", "There is no key.\n")
+
+
 async def test_a_key_is_rotated_with_a_grace_time(command: Command) -> None:
     _, key_id = await made(command)
 
