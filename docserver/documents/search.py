@@ -11,14 +11,14 @@ from docserver.database.tables import found_pages, search_index, search_segments
 from docserver.database.tables.document_lists import Filter
 from docserver.database.tables.found_pages import FoundPage
 from docserver.database.tables.search_segments import Segment
-from docserver.documents.search_lookup import find, find_neighbours
+from docserver.documents.search_lookup import Neighbours, find
 from docserver.errors import ListTooSlow, SearchIncomplete
 from docserver.resources import Resources
 from docserver.search.hits import Match, Matcher
 from docserver.search.lookup import Found
 from docserver.search.numbers import set_of
 from docserver.search.query import Query, Word
-from docserver.search.ranking import Ranking, most_with_neighbour
+from docserver.search.ranking import LEAST, Ranking, most_with_neighbour
 
 NARROW = 1000
 """If no more documents than this pass the filter, only their pages are looked at. With more, enough of the pages that
@@ -119,8 +119,8 @@ async def _narrow(cur: Cursor, narrowed: Filter) -> list[int] | None:
 
 
 class _Candidates:
-    """The pages that have all words of a query, best first. Words with a wrong letter are looked up last: that takes
-    most of the time of a search, and pages that have them come after all others.
+    """The pages that have all words of a query, best first. Words with a wrong letter are looked up after the others,
+    and frequent ones last: that takes most of the time of a search, and pages that have them come after all others.
     """
 
     def __init__(
@@ -133,9 +133,10 @@ class _Candidates:
         only: int | None,
         fuzzy: bool,
     ) -> None:
-        self._cur, self._query, self._segments, self._found, self._only = cur, query, segments, found, only
-        self._above = most_with_neighbour(query) if fuzzy else -1
-        """Pages with more points have no word with a wrong letter."""
+        self._query, self._found, self._only = query, found, only
+        self._neighbours = Neighbours(cur, query, found, segments, only=only)
+        self._above = most_with_neighbour(query) if fuzzy else LEAST - 1
+        """All pages with more points are known: none of them has a word that is still to be looked up."""
         self.are_certain = not (query.phrases or query.excluded_phrases)
         """False if it takes the texts of the pages to know which ones have all that is looked for."""
 
@@ -143,30 +144,30 @@ class _Candidates:
         """Begin after a place of the results."""
         self._after = (after.points, after.number) if after else None
         if after and after.points <= self._above:
-            await self._look_up_all()
+            await self._look_up(frequent=after.points < 0)
         else:
             await self._rank()
 
     @property
-    def without_neighbours(self) -> Place | None:
-        """The place after all pages that have no word with a wrong letter; None if the others were looked up too."""
-        return Place(self._above + 1, 0) if self._above >= 0 else None
+    def end(self) -> Place | None:
+        """The place after all pages that are known; None if all words were looked up."""
+        return Place(self._above + 1, 0) if self._above >= LEAST else None
 
-    async def next(self, size: int, *, neighbours: bool) -> list[tuple[int, int]]:
+    async def next(self, size: int, *, neighbours: bool, frequent: bool) -> list[tuple[int, int]]:
         """The points and numbers of some more pages; none after the last. With `neighbours`, words with a wrong letter
-        are looked up after those without.
+        are looked up after those without; with `frequent`, those that are on many pages after these.
         """
         some = await asyncio.to_thread(_some, self._ranked, size)
-        if some or self._above < 0 or not neighbours:
-            return some
-        self._after = (self._above + 1, 0)
-        await self._look_up_all()
-        return await asyncio.to_thread(_some, self._ranked, size)
+        while not some and self._above >= LEAST and (neighbours if self._above >= 0 else frequent):
+            self._after = (self._above + 1, 0)
+            await self._look_up(frequent=self._above < 0)
+            some = await asyncio.to_thread(_some, self._ranked, size)
+        return some
 
-    async def _look_up_all(self) -> None:
-        if await find_neighbours(self._cur, self._query, self._found, self._segments, only=self._only):
+    async def _look_up(self, *, frequent: bool) -> None:
+        if await self._neighbours.look_up(frequent=frequent):
             self.are_certain = False
-        self._above = -1
+        self._above = -1 if self._neighbours.are_left else LEAST - 1
         await self._rank()
 
     async def _rank(self) -> None:
@@ -200,15 +201,18 @@ class _Reading:
             if self._read >= READ or looked_at >= LOOKED_AT:
                 return SearchPart(self._items, Place(*some[-1]))
             size = min(2 * size, LOOKED_AT_ONCE)
-        return SearchPart(self._items, self._candidates.without_neighbours)
+        return SearchPart(self._items, self._candidates.end)
 
     async def _next(self, size: int) -> list[tuple[int, int]]:
-        """Some more pages. If pages have a phrase as it is written, misread ones are for a client that reads on: many
-        pages may have its words with a wrong letter, and hardly any of these has the phrase.
+        """Some more pages. If pages have a phrase as it is written, misread ones are for a client that reads on; and so
+        are frequent words with a wrong letter if many texts were read: hardly any of their pages has the phrase.
         """
         if self._candidates.are_certain:
-            return await self._candidates.next(size, neighbours=True)
-        return await self._candidates.next(READ_AT_ONCE, neighbours=not self._items)
+            return await self._candidates.next(size, neighbours=True, frequent=True)
+        is_empty = not self._items
+        return await self._candidates.next(
+            READ_AT_ONCE, neighbours=is_empty, frequent=is_empty and self._read < READ_AT_ONCE
+        )
 
     async def _passing(self, some: Sequence[tuple[int, int]]) -> list[tuple[int, FoundPage]]:
         """Those of the pages that pass the filter and, if texts are to be read, have what is looked for."""

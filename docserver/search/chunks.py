@@ -144,8 +144,15 @@ class Entries:
         """The tokens or keys whose keys match, and their packed lists; the pattern begins with the line break before a
         key.
         """
-        for match in pattern.finditer(self._names):
-            yield from self._between(match.start(), match.start())
+        names = self._names
+        seen = number = at = 0
+        for match in pattern.finditer(names):
+            start = match.start()
+            before, number = number, number + names.count("\n", seen, start)
+            at += sum(self._sizes[before:number])
+            seen = start
+            name = names[start + 1 : names.index("\n", start + 1)]
+            yield name[name.find(TAB) + 1 :], self._lists[at : at + self._sizes[number]]
 
     def _between(self, start: int, last: int) -> Iterator[tuple[str, bytes]]:
         """The tokens or keys whose names follow the line breaks from one place to another."""

@@ -44,6 +44,8 @@ _FEW_MISREAD = str.maketrans({"0": "o", "O": "o", "1": "l", "I": "l", "5": "s", 
 class Likeness(IntEnum):
     """How much a word of a page is like a word of the query. The value is its points in the score."""
 
+    ANOTHER = 1
+    """As EDITED, but it is on many pages, so it is rather another word. It takes the index to tell these two apart."""
     EDITED = 2
     """It differs in one letter that is wrong, missing or added, or in two, and perhaps in letters often misread."""
     MISREAD = 3

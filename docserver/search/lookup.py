@@ -2,7 +2,7 @@
 
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -80,9 +80,12 @@ def _how(word: Word, surface: str, *, fuzzy: bool) -> Likeness | None:
     return likeness(word.surface, surface, fuzzy=fuzzy)
 
 
-def add_neighbours(found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]]) -> dict[str, set[int]]:
-    """Add the pages of a word's neighbours. `rows` are rows of keys, each with its segment and kind. Returns neighbours
-    on more pages, which are in the rows of words, each with its segments.
+def add_neighbours(
+    found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]], *, frequent_as: Likeness
+) -> dict[str, set[int]]:
+    """Add the pages of a word's neighbours, those of frequent ones as `frequent_as` says. `rows` are rows of keys, each
+    with its segment and kind. Returns frequent neighbours, of which rows of words have more pages, each with its
+    segments.
     """
     name = key(word.surface)
     half = len(name) // 2
@@ -90,36 +93,46 @@ def add_neighbours(found: Found, word: Word, rows: Iterable[tuple[int, int, byte
         Kind.KEYS: edited_rest(name[:half], name[half:]),
         Kind.REVERSED_KEYS: edited_rest(name[half:][::-1], name[:half][::-1]),
     }
-    pages = found.pages(Likeness.EDITED)
+    listed: list[tuple[str, bytes]] = []
     frequent: dict[str, set[int]] = {}
     for segment, kind, row in rows:
         for written, packed in Entries(row).like(patterns[Kind(kind)]):
             neighbour = written[::-1] if kind == Kind.REVERSED_KEYS else written
             if packed and neighbour != name:
-                pages.add(packed)
+                listed.append((neighbour, packed))
             elif neighbour != name:
                 frequent.setdefault(neighbour, set()).add(segment)
+    # The lists beside keys are short, and so not bits: they can be put together.
+    found.pages(Likeness.EDITED).add(b"".join(packed for neighbour, packed in listed if neighbour not in frequent))
+    found.pages(frequent_as).add(b"".join(packed for neighbour, packed in listed if neighbour in frequent))
     return frequent
 
 
-def add_words_of_neighbours(found: Found, word: Word, rows: Iterable[bytes], names: Iterable[str]) -> None:
+def add_frequent_neighbours(
+    found: Found, word: Word, rows: Iterable[bytes], names: Iterable[str], *, frequent_as: Likeness
+) -> None:
     """Add what rows of words say about a word's neighbours with these names."""
     in_order = sorted(names)
     for row in map(Entries, rows):
         for name in in_order[bisect_left(in_order, row.first_key) : bisect_right(in_order, row.last_key)]:
-            _add_edited(found, word, row.beginning(f"{name}{TAB}"))
+            for _, packed in _edited(word, row.beginning(f"{name}{TAB}")):
+                found.pages(frequent_as).add(packed)
 
 
-def add_all_neighbours(found: Found, word: Word, rows: Iterable[bytes]) -> None:
+def add_neighbours_in_words(
+    found: Found, word: Word, rows: Iterable[Entries], frequent: Collection[str], *, frequent_as: Likeness
+) -> None:
     """Add the neighbours of a word in rows that are all rows of words of segments."""
     name = key(word.surface)
     half = len(name) // 2
     pattern = edited(name[:half], name[half:])
-    for row in map(Entries, rows):
-        _add_edited(found, word, row.like(pattern))
+    for row in rows:
+        for surface, packed in _edited(word, row.like(pattern)):
+            found.pages(frequent_as if key(surface) in frequent else Likeness.EDITED).add(packed)
 
 
-def _add_edited(found: Found, word: Word, entries: Iterable[tuple[str, bytes]]) -> None:
+def _edited(word: Word, entries: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Those of these tokens that are like a word but for a wrong letter."""
     for surface, packed in entries:
         if likeness(word.surface, surface, fuzzy=True) is Likeness.EDITED:
-            found.pages(Likeness.EDITED).add(packed)
+            yield surface, packed

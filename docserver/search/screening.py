@@ -20,12 +20,13 @@ class Screen:
 
     def __init__(self, phrase: Phrase, *, fuzzy: bool) -> None:
         words = [_LikeWord(word, fuzzy=fuzzy) for word in phrase]
+        # They do not begin with \b: a search for letters looks at few places of a text, and one for \b at all.
         self._parts: list[tuple[re.Pattern[str], tuple[_LikeWord, ...]]] = [
-            (re.compile(rf"\b({first.pattern})\b\W+(?=({second.pattern})\b)"), (first, second))
+            (re.compile(rf"({first.ending})\b\W+(?=({second.pattern})\b)"), (first, second))
             for first, second in pairwise(words)
         ]
         if len(words) == 1:
-            self._parts.append((re.compile(rf"\b({words[0].pattern})\b"), (words[0],)))
+            self._parts.append((re.compile(rf"({words[0].ending})\b"), (words[0],)))
         self._is_cut = any(len(word.surface) >= MAX_LETTERS - 1 for word in phrase)
         """Of a token that was cut, the text has more."""
 
@@ -37,32 +38,44 @@ class Screen:
 
 
 class _LikeWord(dict[str, bool]):
-    """Which plain tokens may be like a word, of those that match its pattern. It remembers them."""
+    """Which plain tokens may be like a word. It remembers them."""
 
     def __init__(self, word: Word, *, fuzzy: bool) -> None:
         super().__init__()
-        self.pattern = re.escape(plain(word.surface))
+        self.ending = re.escape(plain(word.surface))
+        """Matches the end of each token that may be like the word."""
         self._key: str | None = None
         if word.is_prefix:
-            self.pattern += r"\w*"
-        elif fuzzy:
+            self.ending += r"\w*"
+        self.pattern = self.ending
+        """Matches the whole of each token that may be like the word."""
+        if fuzzy and not word.is_prefix:
             self._key = key(word.surface)
             letters = [keyed_like(letter) for letter in self._key]
             half = len(letters) // 2
             first, second = "".join(letters[:half]), "".join(letters[half:])
             # One half of a misread word is right.
-            self.pattern = rf"{first}\w*|\w*{second}" if is_edited(word.surface) else first + second
+            is_whole = not is_edited(word.surface)
+            self.ending = first + second if is_whole else rf"{first}\w*|{second}"
+            self.pattern = first + second if is_whole else rf"{first}\w*|\w*{second}"
+        self._whole = re.compile(self.pattern)
 
     def __missing__(self, token: str) -> bool:
-        self[token] = may_be = self._key is None or are_neighbours(self._key, key(token))
+        may_be = self._whole.fullmatch(token) is not None
+        self[token] = may_be = may_be and (self._key is None or are_neighbours(self._key, key(token)))
         return may_be
 
 
 def _has(text: str, pattern: re.Pattern[str], words: Sequence[_LikeWord]) -> bool:
-    """True if tokens that match a pattern are like these words."""
-    return any(
-        all(word[token] for word, token in zip(words, match.groups(), strict=True)) for match in pattern.finditer(text)
-    )
+    """True if tokens that match a pattern, the first with its end, are like these words."""
+    for match in pattern.finditer(text):
+        start = match.start(1)
+        while start and text[start - 1].isalnum():
+            start -= 1
+        tokens = (text[start : match.end(1)], *match.groups()[1:])
+        if all(word[token] for word, token in zip(words, tokens, strict=True)):
+            return True
+    return False
 
 
 def plain_forms(text: str) -> Sequence[str]:

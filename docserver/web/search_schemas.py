@@ -23,7 +23,7 @@ def parse_place(text: str) -> Cursor[Place]:
         place = Place(int(points), int(number))
     except ValueError as error:
         raise ValidationError("Not a cursor of this service.") from error
-    if not (0 <= place.points < MAX_POINTS and 0 <= place.number < MAX_NUMBER):
+    if not (abs(place.points) < MAX_POINTS and 0 <= place.number < MAX_NUMBER):
         raise ValidationError("Not a cursor of this service.")
     return Cursor(place, "".join(found))
 

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from docserver.database.tables.search_segments import Row
 from docserver.documents import deletion, search_indexing, search_lookup, search_merging
 from docserver.documents import search as documents_search
 from docserver.documents.search_indexing import Indexer
-from docserver.documents.search_lookup import find_neighbours
+from docserver.documents.search_lookup import Neighbours
 from docserver.documents.search_merging import Outrun
 from docserver.documents.search_pace import Pace
 from docserver.reading_options import Options
 from docserver.resources import Resources
-from docserver.search import segments
+from docserver.search import lookup, segments
 from docserver.search.chunks import Kind
+from docserver.search.lookup import Found
+from docserver.search.query import Word
 from tests.support.client import Client
 from tests.support.rows import change, make_job, value
 from tests.support.searches import add_document, index, indexer, read_pages, search, snippets
@@ -141,12 +144,13 @@ async def test_misread_words_are_found_in_segments_of_all_sizes(
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """One entry for each time that misread words are looked up."""
     calls: list[Any] = []
+    look_up = Neighbours.look_up
 
-    async def counted(*arguments: Any, **named: Any) -> bool:
-        calls.append(arguments)
-        return await find_neighbours(*arguments, **named)
+    async def counted(neighbours: Neighbours, *, frequent: bool) -> bool:
+        calls.append(frequent)
+        return await look_up(neighbours, frequent=frequent)
 
-    monkeypatch.setattr(documents_search, "find_neighbours", counted)
+    monkeypatch.setattr(Neighbours, "look_up", counted)
     return calls
 
 
@@ -217,6 +221,48 @@ async def test_words_misread_on_few_pages_are_found_without_a_look_at_the_rows_o
     assert len(looked_up) == rows
 
 
+@pytest.fixture
+async def mice_and_houses(resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment in which `mouse` and `house` are frequent, and `nouse` is not."""
+    monkeypatch.setattr(segments, "KEYS_FROM", 2)
+    monkeypatch.setattr(segments, "LISTED_BYTES", 4)
+    monkeypatch.setattr(search_merging, "TOGETHER", 2)
+    monkeypatch.setattr(search_lookup, "PRESUMED", 1)
+    for texts in (["mouse big", "mouse red", "big nouse"], ["big house", "red house"]):
+        await add_document(db, *texts)
+        by = await index(resources)
+    assert await search_merging.merge(by.writing(), search_merging.SMALL)
+
+
+@pytest.mark.usefixtures("mice_and_houses")
+async def test_frequent_words_with_a_wrong_letter_come_last(client: Client) -> None:
+    assert await snippets(client, "mouse") == ["mouse red", "mouse big", "big nouse", "red house", "big house"]
+    assert await snippets(client, "nouse") == ["big nouse", "red house", "big house", "mouse red", "mouse big"]
+
+    found = await all_parts(client, "big mouse", limit=1)
+    assert [*chain.from_iterable(found)] == ["mouse big", "big nouse", "big house"]
+
+
+async def all_parts(client: Client, q: str, **parameters: Any) -> list[list[str]]:
+    """The texts of the pages of each part of a search, up to the last part."""
+    parts = [await search(client, q, **parameters)]
+    while cursor := parts[-1]["next_cursor"]:
+        parts.append(await search(client, q, cursor=cursor, **parameters))
+    return [[re.sub("</?mark>", "", item["snippet"]) for item in part["items"]] for part in parts]
+
+
+@pytest.mark.usefixtures("mice_and_houses")
+@pytest.mark.parametrize(("read_at_once", "first"), [(1, []), (50, ["red house"])])
+async def test_after_many_texts_without_a_phrase_frequent_words_are_for_a_client_that_reads_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch, read_at_once: int, first: list[str]
+) -> None:
+    monkeypatch.setattr(documents_search, "READ_AT_ONCE", read_at_once)
+
+    parts = await all_parts(client, '"red mouse"')
+
+    assert (parts[0], [*chain.from_iterable(parts)]) == (first, ["red house"])
+
+
 async def test_the_documents_of_pages_without_the_phrase_are_not_read(
     client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,13 +286,13 @@ async def test_if_few_pages_have_the_rarest_word_their_texts_are_read_for_the_ot
     client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch, presumed: int
 ) -> None:
     looked_up = []
-    all_rows = search_segments.all_rows
+    add_neighbours = lookup.add_neighbours
 
-    async def counted(cur: Cursor, segments: Sequence[int]) -> list[Row]:
-        looked_up.append(segments)
-        return await all_rows(cur, segments)
+    def counted(found: Found, word: Word, *arguments: Any, **named: Any) -> dict[str, set[int]]:
+        looked_up.append(word)
+        return add_neighbours(found, word, *arguments, **named)
 
-    monkeypatch.setattr(search_segments, "all_rows", counted)
+    monkeypatch.setattr(lookup, "add_neighbours", counted)
     monkeypatch.setattr(search_lookup, "PRESUMED", presumed)
     texts = [
         "rare invoioe",

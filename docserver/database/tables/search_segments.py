@@ -132,7 +132,7 @@ async def rows_at(cur: Cursor, kind: int, places: Sequence[tuple[int, bytes]]) -
         await cur.execute(
             f"""
             SELECT c.segment, c.kind, c.first, c.data
-            FROM ({" UNION ALL ".join([name] * len(some))}) named
+            FROM ({" UNION ".join([name] * len(some))}) named
             STRAIGHT_JOIN search_chunks c
                 ON c.segment = named.segment AND c.kind = {int(kind)} AND c.first = named.first
             """,  # noqa: S608 - placeholders and a number
