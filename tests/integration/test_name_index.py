@@ -337,6 +337,8 @@ async def test_a_list_by_name_and_a_rare_status_reads_few_of_the_documents_with_
     for number in range(512):
         await make_job(db, filename=f"invoice-{number}.pdf" if number % 6 == 0 else f"scan-{number}.pdf")
     named = 512 // 6 + 1
+    for number in range(named):
+        await make_job(db, filename=f"not-numbered-invoice-{number}.pdf")
     await change(
         db,
         "UPDATE jobs j JOIN documents d ON d.id = j.document_id SET j.status = 'failed' "

@@ -257,26 +257,23 @@ async def _selections(
 
 def _not_searched(arguments: dict[str, Any], order: _Order) -> list[str]:
     """Statements that select what passes a filter by name and is not found by the search: documents that had no number
-    when it began, those that are found by their further names alone, and with a status those whose jobs have no number.
+    when it began or, with a status, whose jobs had none, and those that are found by their further names alone.
     """
-    joined = _JOINED if arguments["status"] else ""
     first, further = (name_index.contains(f"d.{column}") for column in ("filename", "other_filenames"))
     placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     always = " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)])
-    selections = [
-        # All but the status is in the index.
-        f"""
-        {_DOCUMENTS} FORCE INDEX (by_name_number) {joined}
-        WHERE {always} AND (d.name_number IS NULL OR d.name_number >= %(first_beyond)s) AND {first}
-        """,
-        f"""
-        {_DOCUMENTS} FORCE INDEX (by_other_filenames) {joined}
+    by_further_name = f"""
+        {_DOCUMENTS} FORCE INDEX (by_other_filenames) {_JOINED if arguments["status"] else ""}
         WHERE {always} AND d.other_filenames IS NOT NULL AND {further} AND NOT {first}
-        """,
-    ]
+    """
     if arguments["status"]:
-        selections.append(f"{numbered_jobs.WITHOUT_NUMBER} AND {' AND '.join([first, *placed, *_of_kind(arguments)])}")
-    return selections
+        return [f"{numbered_jobs.NOT_SEARCHED} AND {always} AND {first}", by_further_name]
+    # All that is compared is in the index.
+    without_number = f"""
+        {_DOCUMENTS} FORCE INDEX (by_name_number)
+        WHERE {always} AND (d.name_number IS NULL OR d.name_number >= %(first_beyond)s) AND {first}
+    """
+    return [without_number, by_further_name]
 
 
 _JOINED = "JOIN jobs j ON j.id = d.job_id"

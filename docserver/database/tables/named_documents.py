@@ -174,8 +174,10 @@ class _Reader:
         if self._first is None:
             self._first = self._all if many else self._rarest(parts.values())
         rest = [part for part in self._all if part not in first]
+        looked_for = [part for part in rest if part in self._needed]
         for block, more in (await self._read_parts([*many], rest)).items():
             parts[block] |= more
+            many[block] &= _common(more, looked_for)
         many = await self._with_status(many)
         return {
             block: self._block(block, many[block], parts[block]) if block in many else Block(block, sure=0, unsure=bits)
@@ -187,11 +189,10 @@ class _Reader:
         return sorted(self._needed, key=sizes.__getitem__)[:FIRST_PARTS]
 
     def _block(self, block: int, candidates: int, parts: Mapping[bytes, bytes]) -> Block:
-        left = candidates & _common(parts, self._needed)
         if DELETED not in parts:
             # An earlier release has recorded the block.
-            return Block(block, sure=0, unsure=left)
-        left &= ~name_parts.bits_at(name_parts.unpack_each(parts[DELETED]))
+            return Block(block, sure=0, unsure=candidates)
+        left = candidates & ~name_parts.bits_at(name_parts.unpack_each(parts[DELETED]))
         repeated = reduce(or_, (name_parts.bits_of(parts[part]) for part in self._repeated if part in parts), 0)
         return Block(block, sure=left & ~repeated, unsure=left & repeated)
 
@@ -209,7 +210,7 @@ class _Reader:
             self._cur, search.tenant, others if is_completed else [search.status], among=numbers
         )
         if is_completed:
-            # The list selects these by `numbered_jobs.WITHOUT_NUMBER`.
+            # The list selects these by `numbered_jobs.NOT_SEARCHED`.
             without = await numbered_jobs.of_jobs_without_number(self._cur, search.tenant, search.indexed)
             read += filter(numbers.__contains__, without)
         bits = name_parts.bits_by_block(read, blocks)

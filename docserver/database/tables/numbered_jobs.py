@@ -33,8 +33,15 @@ _WITHOUT_NUMBER = f"""
 _ALL = ", ".join(f"'{status}'" for status in Status)
 """All statuses. The index begins with tenant and status, so the server searches it once for each of these."""
 
-WITHOUT_NUMBER = f"SELECT j.listed_at, j.document_id {_WITHOUT_NUMBER} AND j.status = %(status)s"
-"""Selects the latest jobs with a status that have no number yet although their documents have one."""
+NOT_SEARCHED = f"""
+    SELECT j.listed_at, j.document_id
+    FROM jobs j FORCE INDEX (by_name_number) JOIN documents d ON d.id = j.document_id
+    WHERE j.tenant = %(tenant)s AND j.status = %(status)s AND j.content_type > '{NOT_LISTED}'
+      AND (j.name_number IS NULL OR j.name_number >= %(first_beyond)s)
+"""  # noqa: S608 - a constant
+"""Selects the latest jobs with a status that have no number of the index: either their documents have none, or
+maintenance has not filled it in yet.
+"""
 
 
 async def of_statuses(cur: Cursor, tenant: str, statuses: Sequence[Status], *, among: range) -> list[int]:
