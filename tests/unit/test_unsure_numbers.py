@@ -1,9 +1,10 @@
 """Numbers and codes are read again by the second engine; other words are not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from docserver.layout import Block, Box, EngineName, Line, Paragraph, Word, around, words_of
 from docserver.ocr.engine import second_engine
@@ -78,3 +79,11 @@ def test_sure_numbers_and_those_beyond_the_most_of_a_page_stay(engine: Ppocr) ->
     read = [("1", 95.0), *[("1", 90.0)] * 2, *[("1", 50.0)] * MAX_READ]
 
     assert [word.text for word in read_again(shown, read, engine)] == ["1"] * 3 + ["7"] * MAX_READ
+
+
+def test_what_the_second_engine_is_less_sure_of_is_not_taken(engine: Ppocr) -> None:
+    image, (box,) = page(["75"])
+    smudged = replace(image, image=image.image.filter(ImageFilter.GaussianBlur(9)))
+    word = Word("15", box, 94.0)
+
+    assert list(words_of(with_numbers_read_again(attempt([word]), smudged, engine).recognised.blocks)) == [word]

@@ -5,7 +5,7 @@ No list of words shows Tesseract that `15` is `75`, or that `MS` is `M5`.
 
 from dataclasses import replace
 
-from docserver.layout import EngineName, Word, words_of
+from docserver.layout import EngineName, Word, confidence_of, words_of
 from docserver.ocr.image.transform import PageImage, box_on_original, from_original, known_places, on_original
 from docserver.ocr.recognition.agreement import chosen
 from docserver.ocr.recognition.attempt import Attempt
@@ -53,7 +53,7 @@ def with_numbers_read_again(attempt: Attempt, page: PageImage, engine: Ppocr) ->
         margin_px = round(ROOM * (word.box[3] - word.box[1]))
         part = part_with(word.box, picture, margin_px=margin_px, words=[other.box for other in words])
         found = engine.read(part.image.convert("RGB"), FoundLine((0, 0, *part.image.size), 0.0))
-        if found:
+        if found and confidence_of(found) > word.confidence:
             taken[id(word)] = chosen([word], [replace(other, box=box_on_original(other.box, part)) for other in found])
     if not taken:
         return attempt
