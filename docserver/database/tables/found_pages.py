@@ -62,7 +62,7 @@ async def texts(cur: Cursor, tenant: str, numbers: Sequence[int]) -> dict[int, s
         f"""
         SELECT s.number, p.text
         FROM search_pages s
-        JOIN pages p FORCE INDEX (by_settling)
+        JOIN pages p FORCE INDEX (PRIMARY)
             ON p.job_id = s.job_id AND p.settled_version = s.version AND p.number = s.page
         WHERE s.tenant = %s AND s.number IN ({listed}) AND p.status = 'done'
         """,  # noqa: S608 - numbers
