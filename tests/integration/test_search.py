@@ -241,6 +241,8 @@ async def test_frequent_words_with_a_wrong_letter_come_last(client: Client) -> N
 
     found = await all_parts(client, "big mouse", limit=1)
     assert [*chain.from_iterable(found)] == ["mouse big", "big nouse", "big house"]
+    found = await all_parts(client, "mouse", limit=1)
+    assert [*chain.from_iterable(found)] == ["mouse red", "mouse big", "big nouse", "red house", "big house"]
 
 
 async def all_parts(client: Client, q: str, **parameters: Any) -> list[list[str]]:
