@@ -15,8 +15,9 @@ MIN_CONTRAST_SHARES = 0.4, 0.2
 like theirs, whose soft edges would join with a smaller share; the second for pale and coloured ones. What shows through
 from the other side, and the grain of paper, have less."""
 
-MARGIN = 0.25
-"""Room around a word that may have ink of this word, as a multiple of its height."""
+MARGIN, MAX_MARGIN = 0.25, 0.5
+"""Room around a word that may have ink of this word, as a multiple of its height, and the widest one, as a multiple of
+the height of most words. Beside large numerals stands small print."""
 
 MIN_HEIGHT_PX, MAX_HEIGHT_PX = 5, 60
 """Height of the marks that may be letters, in the picture of about 1000 pixels a side."""
@@ -119,9 +120,11 @@ def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64], contrast_share
     """The ink outside of words that has this share of their contrast."""
     ink = contrasts > INK_CONTRAST
     of_words, elsewhere = np.zeros_like(ink), np.ones_like(ink)
-    for (left, top, right, bottom), height in zip(boxes, _heights(boxes), strict=True):
+    heights = _heights(boxes)
+    most = MAX_MARGIN * np.median(heights)
+    for (left, top, right, bottom), height in zip(boxes, heights, strict=True):
         of_words[int(top) : int(bottom) + 1, int(left) : int(right) + 1] = True
-        room = max(1.0, MARGIN * height)
+        room = max(1.0, min(MARGIN * height, most))
         rows = slice(max(0, int(top - room)), int(bottom + room) + 1)
         elsewhere[rows, max(0, int(left - room)) : int(right + room) + 1] = False
     of_words &= ink

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from docserver.layout import Box, Word, around, words_of
 from docserver.ocr.image.transform import PageImage, cropped, paper_colour, scaled
+from docserver.ocr.recognition.agreement import SURE_FROM as SURE_PAGE_FROM
 from docserver.ocr.recognition.evidence import SURE_FROM
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -14,6 +15,9 @@ HEIGHTS_PX = (22, 26, 30, 35, 40)
 
 LEAST_ALIKE = 4
 """Fewest of these readings that are equal if the text is sure."""
+
+LEAST_SURE = 2
+"""Fewest readings that are sure of letters in a place that may have a word."""
 
 MAX_GAP = 0.8
 """Widest gap between two spots of a word or a short line, as a multiple of the height of the higher one. Points between
@@ -48,6 +52,11 @@ class CloseUps:
     def may_be_word(self, place: Box) -> bool:
         """True if any reading of a place has text. The place must have been read."""
         return any(reading.text for reading in self._readings[place])
+
+    def may_be_sure_word(self, place: Box) -> bool:
+        """True if two readings of a place are sure of letters or digits. The place must have been read."""
+        sure = [reading for reading in self._readings[place] if reading.confidence >= SURE_PAGE_FROM]
+        return sum(any(map(str.isalnum, reading.text)) for reading in sure) >= LEAST_SURE
 
     def _read(self, place: Box, margin_px: int, before: str | None) -> Iterator[Recognised]:
         """The readings of a place. They end once too few can agree, or if the first one confirms `before`."""

@@ -94,12 +94,12 @@ def _has_taken_in(word: Word, other: Word) -> bool:
 
 def _are_close(one: Box, other: Box, max_gap: float) -> bool:
     """True if two places are beside each other in a line, with at most this gap as a multiple of the height of the
-    higher one.
+    higher one. The lower one is at the middle of the other: raised digits and small print beside a price are not.
     """
-    overlap = min(one[3], other[3]) - max(one[1], other[1])
     gap = max(one[0], other[0]) - min(one[2], other[2])
-    lower, higher = sorted((one[3] - one[1], other[3] - other[1]))
-    return 2 * overlap >= lower and gap <= max_gap * higher
+    lower, higher = sorted((one, other), key=lambda place: place[3] - place[1])
+    is_in_line = 2 * lower[1] <= higher[1] + higher[3] <= 2 * lower[3]
+    return is_in_line and gap <= max_gap * (higher[3] - higher[1])
 
 
 def _is_unsure(word: Word, *, numbers: bool) -> bool:

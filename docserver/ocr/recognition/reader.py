@@ -23,6 +23,7 @@ from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
+from docserver.ocr.recognition.large_words import with_large_words
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
 from docserver.ocr.recognition.missed_words import with_missed_words
@@ -352,7 +353,8 @@ class PageReader:
             return best
         numbers = not (self._has_second and reads_all(best.languages))
         page = self._level_page(best.rotation, analysis)
-        whole = with_missed_words(best, page, recognise=recognise, numbers=numbers)
+        large = with_large_words(best, page, recognise=recognise)
+        whole = with_missed_words(large, page, recognise=recognise, numbers=numbers)
         return best if whole is best else with_unread(whole, self._page)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
