@@ -176,3 +176,17 @@ def test_pale_lines_beside_black_ones_are_read(fill: tuple[int, int, int], limit
 
     assert reading.text.split()[:4] == lines[0].split()
     assert not reading.needs_review
+
+
+def test_single_letters_in_a_table_are_not_doubled(limits: Limits) -> None:
+    rows = ["Pupil Maths Art Music Sport", "Anna C C x C", "Boris B E C D", "Clara x x C E", "David E C B x"]
+    page = Image.new("L", (1000, 560), 255)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=32)
+    draw.text((60, 40), "Marks of class seven", font=ImageFont.load_default(size=40), fill=0)
+    for row, texts in enumerate(rows):
+        for left, text in zip((60, 360, 510, 660, 810), texts.split(), strict=True):
+            draw.text((left, 120 + 70 * row), text, font=font, fill=0)
+
+    reading = read(page, limits, engine=EngineChoice.TESSERACT)
+
+    assert reading.text.split() == ["Marks", "of", "class", "seven", *" ".join(rows).split()]

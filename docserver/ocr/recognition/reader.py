@@ -21,6 +21,7 @@ from docserver.ocr.image.transform import PageImage, cropped, on_original, scale
 from docserver.ocr.image.way_up import way_up
 from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
+from docserver.ocr.recognition.doubled_letters import without_doubled_letters
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.large_words import with_large_words
@@ -355,6 +356,7 @@ class PageReader:
         page = self._level_page(best.rotation, analysis)
         large = with_large_words(best, page, recognise=recognise)
         whole = with_missed_words(large, page, recognise=recognise, numbers=numbers)
+        whole = without_doubled_letters(whole, page)
         return best if whole is best else with_unread(whole, self._page)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
