@@ -141,7 +141,7 @@ def join(
             placement.add_recognised(words_of_place, turns=place.turns)
     attempts = (attempt, *shapes.values(), *(read for _, read in (*marked, *turned)))
     rotation = attempt.rotation if attempt and added else 0
-    blocks, tables = layer.with_tables(tuple(placement.blocks()), rotation=rotation)
+    blocks, tables = layer.with_tables(placement)
     confidence = confidence_of(words_of(blocks))
     is_mixed = bool(added) or any(words for _, words in with_marks) or any(in_turned)
     if is_mixed:

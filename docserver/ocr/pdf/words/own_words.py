@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docserver.elements import Barcode, Elements, SelectionMark, pack_elements
-from docserver.layout import EXACT, Block, Rect, pack_blocks, text_of
+from docserver.layout import EXACT, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixels, squares_along_slanted
 from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
@@ -151,20 +151,20 @@ class TextLayer:
         """True if most words stand upright on the page's image."""
         return are_upright(self.words, self.to_pixels)
 
-    def with_tables(self, blocks: tuple[Block, ...], *, rotation: int) -> PageTables:
-        """The tables among blocks on the page's image, which are upright after it is turned by `rotation`."""
+    def with_tables(self, placement: PagePlacement) -> PageTables:
+        """The blocks of placed words, and the tables among them in the direction in which most words stand."""
         return tables_of(
-            blocks,
+            tuple(placement.blocks()),
             width=self.to_pixels.width,
             height=self.to_pixels.height,
-            rotation=rotation,
+            rotation=placement.rotation,
             is_level=True,
             rules=lambda frame: rules_of(self.rules, frame),
         )
 
     def reading(self) -> Reading:
         """The reading of a page that needs no OCR."""
-        blocks, tables = self.with_tables(tuple(self.placement().blocks()), rotation=0)
+        blocks, tables = self.with_tables(self.placement())
         return Reading(
             width=self.to_pixels.width,
             height=self.to_pixels.height,

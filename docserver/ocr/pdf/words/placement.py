@@ -124,6 +124,14 @@ class PagePlacement:
             for ordered in order_words(words):
                 yield from _blocks(ordered)
 
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise by which the image must be turned so that most of the words stand upright."""
+        numbers = [0] * 4
+        for direction, words in self._words.items():
+            numbers[round(direction / 90) % 4] += len(words)
+        return 90 * numbers.index(max(numbers))
+
     def _like(self, direction: float) -> float:
         """A slanted direction, or one like it that has words."""
         alike = (known for known in self._words if abs(known - direction) <= MAX_SLANT_DIFFERENCE)

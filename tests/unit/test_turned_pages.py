@@ -1,0 +1,76 @@
+"""Pages whose own text stands on its head or runs up or down: it is read in the order of its lines, as upright text."""
+
+from collections.abc import Sequence
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from docserver.model import Reading
+from tests.support.samples.pdf_layers import Draw, both, lines, pdf, rewritten
+from tests.support.text_layers import layer
+
+TURNS = [90, 180, 270]
+
+ROWS = [
+    ("Part", "Ordered", "Weight"),
+    ("hose", "12", "61.39"),
+    ("pipe", "3", "8.20"),
+    ("valve", "144", "0.75"),
+    ("drum", "7", "112.00"),
+]
+
+
+def table(rows: Sequence[Sequence[str]], *, top: float = 600) -> Draw:
+    """Rows without rules, of which the file draws one column after the other."""
+
+    def draw(canvas: Canvas) -> None:
+        for column in range(len(rows[0])):
+            for place, row in enumerate(rows):
+                canvas.drawString(100 + 110 * column, top - 20 * place, row[column])
+
+    return draw
+
+
+def grid(canvas: Canvas) -> None:
+    canvas.grid([95 + 110 * column for column in range(4)], [614 - 20 * row for row in range(len(ROWS) + 1)])
+
+
+def on_page(draw: Draw, *, degrees: int) -> Reading:
+    return layer(rewritten(pdf(draw), lambda writer: writer.pages[0].rotate(degrees)))
+
+
+def cells(reading: Reading) -> list[list[tuple[int, int, str]]]:
+    return [[(cell.row, cell.column, cell.text) for cell in found.cells] for found in reading.elements.tables or ()]
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+@pytest.mark.parametrize(
+    "draw",
+    [table(ROWS), both(table(ROWS), grid), both(lines(["Delivery note"]), table(ROWS))],
+    ids=["without rules", "with a grid", "below a title"],
+)
+def test_a_table_on_a_turned_page_is_read_as_on_an_upright_one(draw: Draw, degrees: int) -> None:
+    upright, turned = layer(pdf(draw)), on_page(draw, degrees=degrees)
+
+    assert upright.text.endswith("\n".join(map(" ".join, ROWS)))
+    assert turned.text == upright.text
+    assert cells(turned) == cells(upright) != []
+
+
+def upside_down(draw: Draw) -> Draw:
+    def turned(canvas: Canvas) -> None:
+        canvas.translate(595, 842)
+        canvas.rotate(180)
+        draw(canvas)
+
+    return turned
+
+
+@pytest.mark.parametrize("degrees", [0, 180])
+def test_a_table_that_is_drawn_upside_down_is_read_row_by_row(degrees: int) -> None:
+    reading = on_page(upside_down(table(ROWS)), degrees=degrees)
+
+    assert reading.text == "\n".join(map(" ".join, ROWS))
+    assert cells(reading) == [
+        [(row, column, text) for row, of_row in enumerate(ROWS) for column, text in enumerate(of_row)]
+    ]
