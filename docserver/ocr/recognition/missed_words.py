@@ -44,7 +44,9 @@ def with_missed_words(
     first = attempt.recognised.blocks
     seen = from_original(first, page)
     words = list(words_of(seen))
-    spots = places_of_unread_letters(page.overview, [word.box for word in words])
+    boxes = [word.box for word in words]
+    # What is around a word is its frame.
+    spots = [spot for spot in places_of_unread_letters(page.overview, boxes) if not any(map(_is_in(spot), boxes))]
     parts = {id(word): [spot for spot in spots if _are_close(word.box, spot, MAX_GAP_INSIDE)] for word in words}
     missed = [around(group) for group in joined(set(spots).difference(*parts.values()))]
     # What seems to be missed may be in the text of a word beside it, whose box is too narrow: `along` for `a long`.
@@ -59,7 +61,7 @@ def with_missed_words(
         return attempt
     # As a page of its own: the places are in pixels of its picture, not of the original page.
     of_picture = PageImage(page.image, page.dpi, page.image.size)
-    close_ups = CloseUps(of_picture, recognise, words=[word.box for word in words])
+    close_ups = CloseUps(of_picture, recognise, words=boxes)
     taken = {
         id(word): found
         for word in unsure
@@ -100,6 +102,12 @@ def _are_close(one: Box, other: Box, max_gap: float) -> bool:
     lower, higher = sorted((one, other), key=lambda place: place[3] - place[1])
     is_in_line = 2 * lower[1] <= higher[1] + higher[3] <= 2 * lower[3]
     return is_in_line and gap <= max_gap * (higher[3] - higher[1])
+
+
+def _is_in(place: Box) -> Callable[[Box], bool]:
+    """Tells of boxes if they are wholly in a place."""
+    left, top, right, bottom = place
+    return lambda box: left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom
 
 
 def _is_unsure(word: Word, *, numbers: bool) -> bool:

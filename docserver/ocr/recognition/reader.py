@@ -21,6 +21,7 @@ from docserver.ocr.image.transform import PageImage, cropped, on_original, scale
 from docserver.ocr.image.way_up import way_up
 from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
+from docserver.ocr.recognition.boxed_words import with_boxed_words
 from docserver.ocr.recognition.doubled_letters import without_doubled_letters
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -349,12 +350,16 @@ class PageReader:
             read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LINE)
             return replace(read, blocks=on_original(read.blocks, part))
 
+        def recognise_block(part: PageImage) -> Recognised:
+            return self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.BLOCK)
+
         is_for_second = self._has_second and is_unsure(best)
         if is_few_words(best.recognised) or is_for_second or runs_downwards(best.recognised):
             return best
         numbers = not (self._has_second and reads_all(best.languages))
         page = self._level_page(best.rotation, analysis)
-        large = with_large_words(best, page, recognise=recognise)
+        boxed = with_boxed_words(best, page, recognise=recognise_block)
+        large = with_large_words(boxed, page, recognise=recognise)
         whole = with_missed_words(large, page, recognise=recognise, numbers=numbers)
         whole = without_doubled_letters(whole, page)
         return best if whole is best else with_unread(whole, self._page)
