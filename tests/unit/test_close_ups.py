@@ -70,6 +70,17 @@ def test_what_was_read_before_is_confirmed_by_one_reading() -> None:
     assert len(recogniser.heights) == 1
 
 
+@pytest.mark.parametrize(
+    ("texts", "word", "count"), [(["84", "84", "84"], "84", 3), (["84", "8A", "84"], None, 2), (["", "84"], None, 2)]
+)
+def test_three_readings_all_have_to_agree(texts: list[str], word: str | None, count: int) -> None:
+    recogniser = Recogniser(map(reading, texts))
+    close_ups = CloseUps(PAGE, recogniser, heights_px=(40, 26, 30))
+
+    assert [found.text for found in close_ups.words(PLACE, margin_px=0)] == [word] * (word is not None)
+    assert recogniser.heights == [40, 26, 30][:count]
+
+
 def test_spots_beside_each_other_are_joined_to_words() -> None:
     first, second, other = (100, 100, 118, 130), (124, 101, 140, 130), (300, 100, 318, 130)
 

@@ -13,8 +13,8 @@ from docserver.ocr.recognition.tesseract import Recognised
 HEIGHTS_PX = (22, 26, 30, 35, 40)
 """Heights to which a place is scaled to be read. Dirt is read as something else at most of them, a letter is not."""
 
-LEAST_ALIKE = 4
-"""Fewest of these readings that are equal if the text is sure."""
+MIN_ALIKE = 0.8
+"""Smallest share of the readings that are equal if the text is sure."""
 
 LEAST_SURE = 2
 """Fewest readings that are sure of letters in a place that may have a word."""
@@ -34,11 +34,17 @@ class CloseUps:
     """The readings of places on a page. Each place is read once, without letters of the words around it."""
 
     def __init__(
-        self, page: PageImage, recognise: Callable[[PageImage], Recognised], *, words: Sequence[Box] = ()
+        self,
+        page: PageImage,
+        recognise: Callable[[PageImage], Recognised],
+        *,
+        words: Sequence[Box] = (),
+        heights_px: Sequence[int] = HEIGHTS_PX,
     ) -> None:
         self._page = page
         self._recognise = recognise
         self._words = words
+        self._heights_px = heights_px
         self._readings: dict[Box, list[Recognised]] = {}
 
     def words(self, place: Box, *, margin_px: int, before: str | None = None) -> list[Word]:
@@ -47,7 +53,7 @@ class CloseUps:
         """
         if place not in self._readings:
             self._readings[place] = list(self._read(place, margin_px, before))
-        return _words(self._readings[place], place)
+        return _words(self._readings[place], place, count=len(self._heights_px))
 
     def may_be_word(self, place: Box) -> bool:
         """True if any reading of a place has text. The place must have been read."""
@@ -62,14 +68,14 @@ class CloseUps:
         """The readings of a place. They end once too few can agree, or if the first one confirms `before`."""
         part = part_with(place, self._page, margin_px=margin_px, words=self._words)
         texts: Counter[str] = Counter()
-        for number, height_px in enumerate(HEIGHTS_PX, start=1):
+        for number, height_px in enumerate(self._heights_px, start=1):
             reading = self._recognise(scaled(part, height_px / (place[3] - place[1])))
             yield reading
             texts[reading.text] += 1
             if reading.text == before and number == 1:
                 return
             most = max(count for text, count in texts.items() if text or len(texts) == 1)
-            if set(texts) != {""} and most + len(HEIGHTS_PX) - number < LEAST_ALIKE:
+            if set(texts) != {""} and most + len(self._heights_px) - number < MIN_ALIKE * len(self._heights_px):
                 return
 
 
@@ -103,11 +109,11 @@ def joined(spots: Iterable[Box]) -> list[list[Box]]:
     return sorted(words, key=lambda word: around(word)[1])
 
 
-def _words(readings: Sequence[Recognised], place: Box) -> list[Word]:
-    """What most of the readings of a place say, if that is sure. The others count as readings without confidence."""
+def _words(readings: Sequence[Recognised], place: Box, *, count: int) -> list[Word]:
+    """What most of this many readings of a place say, if that is sure. The others count as ones without confidence."""
     ((text, _),) = Counter(reading.text for reading in readings).most_common(1)
     agreeing = [reading for reading in readings if reading.text == text]
-    confidence = round(sum(reading.confidence for reading in agreeing) / len(HEIGHTS_PX), 2)
+    confidence = round(sum(reading.confidence for reading in agreeing) / count, 2)
     left, top, right, bottom = place
     may_be_hole = text in ROUND_LETTERS and right - left >= MIN_ROUND_WIDTH * (bottom - top)
     if confidence < SURE_FROM or may_be_hole or not any(map(str.isalnum, text)):

@@ -25,8 +25,10 @@ class TesseractLibrary:
         engine.SetVariable("user_defined_dpi", str(dpi or 0))
         _show(picture, engine)
         try:
-            # Reset the adaptive classifier, so that earlier pages do not affect how this page is read.
-            engine.ClearAdaptiveClassifier()
+            # Reset the adaptive classifier, so that earlier pages do not affect how this page is read. The LSTM has
+            # none, and the reset takes a fifth of the time of reading a word.
+            if engine.GetIntVariable("tessedit_ocr_engine_mode") != tesserocr.OEM.LSTM_ONLY:
+                engine.ClearAdaptiveClassifier()
             return recognised(engine.GetUTF8Text(), "\n" + engine.GetTSVText(0))
         finally:
             engine.Clear()
