@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from docserver.layout import Box, area, around, overlap
-from docserver.ocr.image.connected import connected
+from docserver.ocr.image.connected import connected, first_connected
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Mask, Shades, lightest_around
 
@@ -35,6 +35,13 @@ MIN_SHARE, MAX_SIDE_CELLS = 0.3, 16
 """Smallest share of dense cells in a place that is searched as a whole, and the longest side of one that always is. The
 dark edges around a page are in a place as large as the page; the cells of barcodes have 0.7 and more."""
 
+MIN_ROUGHNESS, ROUGHNESS_CELLS = 0.2, 2.0
+"""Smallest mean deviation of the pixels of a barcode from the means of their cells, as a share of the contrast, and
+distance within which it is averaged. What photographed pages lie on has 0.1 and less."""
+
+EDGE_CELLS = 2
+"""How far the blurred edge of a page reaches."""
+
 MAX_GROWTH = 1.3
 """How many times larger than both together the box around two overlapping places may be, to be one place."""
 
@@ -55,7 +62,10 @@ def dense_places(page: Overview) -> list[Box]:
     cells = page.small.reduce(CELL_PX)
     ink = ImageChops.subtract(Image.fromarray(paper).resize(cells.size, Image.Resampling.BILINEAR), cells)
     density = np.asarray(ink.filter(ImageFilter.BoxBlur(REACH_CELLS)))
-    is_within = ~lightest_around(density <= MIN_DENSITY * contrast, MIN_CELLS // 2)
+    is_dense = density > MIN_DENSITY * contrast
+    is_within = ~lightest_around(~is_dense, MIN_CELLS // 2)
+    if any(side.any() for side in (is_within[0], is_within[-1], is_within[:, 0], is_within[:, -1])):
+        is_within &= ~lightest_around(_around_page(page, cells, is_dense, contrast), EDGE_CELLS)
     sure: list[Box] = []
     others: list[Box] = []
     for box in _pieces(is_within, (tuple(box) for box in connected(is_within).tolist())):
@@ -66,6 +76,15 @@ def dense_places(page: Overview) -> list[Box]:
     near = (_with_room(box, side, page.grey.size) for box in others)
     places += [box for box in near if any(overlap(box, place) for place in places)]
     return sorted(_joined(places), key=lambda box: box[1])
+
+
+def _around_page(page: Overview, cells: Image.Image, is_dense: Mask, contrast: int) -> Mask:
+    """The dense cells without bars that are connected with the edge of the picture: what a page lies on."""
+    deviations = ImageChops.difference(page.grey.resize(cells.size, Image.Resampling.NEAREST), cells)
+    roughness = np.asarray(deviations.filter(ImageFilter.BoxBlur(ROUGHNESS_CELLS)))
+    is_smooth = is_dense & (roughness < MIN_ROUGHNESS * contrast)
+    around_page: Mask = first_connected(np.pad(is_smooth, 1, constant_values=True))[1:-1, 1:-1]
+    return around_page
 
 
 def _pieces(is_within: Mask, boxes: Iterable[Box]) -> Iterator[Box]:
@@ -113,11 +132,11 @@ def _with_room(box: Box, side: int, size: tuple[int, int]) -> Box:
 
 
 def _joined(places: Iterable[Box]) -> list[Box]:
-    """The places, those as one that overlap, unless they run in different directions as the edges of a page do."""
+    """The places, those as one that overlap or touch, unless they run in different directions as edges of a page do."""
     joined: list[Box] = []
     for box in places:
         place = box
-        while overlapping := [other for other in joined if overlap(place, other) and _are_one(place, other)]:
+        while overlapping := [other for other in joined if _are_one(place, other)]:
             joined = [other for other in joined if other not in overlapping]
             place = around([place, *overlapping])
         joined.append(place)
@@ -125,5 +144,8 @@ def _joined(places: Iterable[Box]) -> list[Box]:
 
 
 def _are_one(place: Box, other: Box) -> bool:
+    x0, y0, x1, y1 = other
+    if not overlap(place, (x0 - 1, y0 - 1, x1 + 1, y1 + 1)):
+        return False
     common = max(place[0], other[0]), max(place[1], other[1]), min(place[2], other[2]), min(place[3], other[3])
     return area(around([place, other])) <= MAX_GROWTH * (area(place) + area(other) - area(common))
