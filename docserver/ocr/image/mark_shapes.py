@@ -68,7 +68,9 @@ def whole_shapes(ink: Mask, groups: Boxes, *, least: float, most: float) -> list
     widths, heights = groups[:, 2] - groups[:, 0], groups[:, 3] - groups[:, 1]
     shorter, longest = np.minimum(widths, heights), np.maximum(widths, heights)
     compact = groups[(shorter >= least) & (longest <= most) & (longest <= MAX_SLENDERNESS * shorter)]
-    may_be = compact[_may_be_boxes(ink, compact)]
+    may_be = compact[_may_be_boxes(ink, compact)] if len(compact) else compact
+    if not len(may_be):
+        return []
     may_be_square, are_round = _have_sides(ink, may_be), _have_rings(ink, may_be)
     numbers = np.flatnonzero(may_be_square | are_round)
     return [
@@ -201,14 +203,18 @@ def _square_or_ring(ink: Mask, box: Box, *, is_round: bool) -> Iterator[Shape]:
         return
     edge = max(2, round(EDGE * min(height, width)))
     margin = max(2, round(INSIDE_FROM * min(height, width)))
-    inside = float(part[margin:-margin, margin:-margin].mean())
     if _is_square(part, edge):
+        inside = _share_inside(part, margin)
         is_sharp = bool(part[[0, 0, -1, -1], [0, -1, 0, -1]].all())
         yield Shape(box, inside, is_round=False, is_sure=is_sharp or inside <= EMPTY_UP_TO)
         return
     corner = max(1, edge // 2)
     if is_round and part[:corner, :corner].mean() <= MAX_CORNER_INK:
-        yield Shape(box, inside, is_round=True)
+        yield Shape(box, _share_inside(part, margin), is_round=True)
+
+
+def _share_inside(part: Mask, margin: int) -> float:
+    return float(part[margin:-margin, margin:-margin].mean())
 
 
 def _is_square(part: Mask, edge: int) -> bool:
