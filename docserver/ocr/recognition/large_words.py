@@ -92,9 +92,9 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
     """The attempt with large words that were missed or misread; something is left out if one may be that is not read.
     `page` is the level page that was read.
     """
-    if page.warp:
-        return attempt
     first = attempt.recognised.blocks
+    if page.warp or not first:
+        return attempt
     seen = from_original(first, page)
     words = list(words_of(seen))
     places = _places(page, words)
