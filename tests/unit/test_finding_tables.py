@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from docserver.elements import Table
-from docserver.layout import Block, Box, Line, Paragraph, Word, around, text_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, text_of, words_of
 from docserver.ocr.tables.frame import Frame
 from docserver.ocr.tables.page import PageTables, tables_of
 from docserver.ocr.tables.rules import Rules, rules_of, rules_of_level
@@ -189,6 +189,32 @@ def test_ruled_lines_make_cells_and_missing_ones_make_spans() -> None:
     assert texts(table)[0] == ["All articles", "Price"]
     assert [cell.column_span for cell in table.cells][:2] == [2, 1]
     assert next(cell.box for cell in table.cells if cell.row == 1) == (90, ys[1], 481, ys[2] + 1)
+
+
+def test_the_lines_of_a_cell_in_a_grid_are_read_together() -> None:
+    wrapped = [
+        line("Bread and butter", 500, TOP),
+        joined(line("1", 100, TOP + 13), line("4.50", 800, TOP + 13)),
+        line("with cheese", 500, TOP + 26),
+        joined(line("2", 100, TOP + 63), line("Milk", 500, TOP + 63), line("0.99", 800, TOP + 63)),
+    ]
+
+    found = find(block(*wrapped), rects=grid([90, 490, 790, 1000], [TOP - 5, TOP + 53, TOP + 93]))
+
+    assert text_of(found.blocks) == "1\nBread and butter\nwith cheese\n4.50\n2 Milk 0.99"
+    assert texts(found.tables[0]) == [["1", "Bread and butter with cheese", "4.50"], ["2", "Milk", "0.99"]]
+    assert [one.box[1] for one in lines_of(found.blocks)] == [TOP + place for place in (17, 4, 30, 17, 67)]
+
+
+@pytest.mark.parametrize("last", [("4.50", "0.99"), ("Anna", "Paul")], ids=["numbers", "words"])
+def test_a_row_of_a_grid_that_may_be_several_rows_stays_as_it_was_read(last: tuple[str, str]) -> None:
+    table = [("Article", "Kind", "Price"), ("Bread", "rye", last[0]), ("Milk", "fresh", last[1])]
+    rects = grid([90, 490, 790, 1000], [TOP - 5, TOP + 29, TOP + 97])
+
+    found = find(block(*rows(table)), rects=rects)
+
+    assert texts(found.tables[0])[1] == ["Bread Milk", "rye fresh", " ".join(last)]
+    assert text_of(found.blocks) == "\n".join(map(" ".join, table))
 
 
 def test_a_ruled_table_of_words_alone_is_one_too() -> None:

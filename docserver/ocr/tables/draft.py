@@ -31,6 +31,8 @@ class Draft:
     columns: int
     cells: list[DraftCell]
     rect: Rect
+    is_in_grid: bool = False
+    """True if ruled lines show for certain which words are in one cell."""
 
     def cell_at(self, x: float, y: float) -> DraftCell | None:
         return next((cell for cell in self.cells if is_in((x, y), cell.rect)), None)
@@ -41,10 +43,15 @@ def is_in(point: tuple[float, float], rect: Rect) -> bool:
 
 
 def in_lines(words: Sequence[PlacedWord]) -> list[PlacedWord]:
-    """The words of a cell line by line. Words that run upwards or downwards stay in their order."""
+    """The words of a cell line by line."""
+    return [word for line in lines_of_cell(words) for word in line]
+
+
+def lines_of_cell(words: Sequence[PlacedWord]) -> list[list[PlacedWord]]:
+    """The lines of a cell. Words that run upwards or downwards stay in their order, as a single line."""
     longest = max(words, key=lambda word: len(word.text), default=None)
     if longest and len(longest.text) >= MIN_UPRIGHT_LETTERS and _is_slim(longest.rect):
-        return sorted(words, key=lambda word: word.number)
+        return [sorted(words, key=lambda word: word.number)]
     lines: list[list[PlacedWord]] = []
     for word in sorted(words, key=lambda word: word.middle[1]):
         _, top, _, bottom = lines[-1][0].rect if lines else word.rect
@@ -53,7 +60,7 @@ def in_lines(words: Sequence[PlacedWord]) -> list[PlacedWord]:
         else:
             lines.append([word])
     # Words keep the order of their line, which may run from right to left.
-    return [word for line in lines for word in sorted(line, key=lambda word: word.number)]
+    return [sorted(line, key=lambda word: word.number) for line in lines]
 
 
 def _is_slim(rect: Rect) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from docserver.layout import Block, Line, Paragraph, Word, around, words_of
-from docserver.ocr.tables.draft import Draft, DraftCell, in_lines
+from docserver.ocr.tables.amounts import is_amount
+from docserver.ocr.tables.draft import Draft, DraftCell, in_lines, lines_of_cell
 
 
 def in_order_of_tables(blocks: tuple[Block, ...], drafts: Sequence[Draft]) -> tuple[tuple[Block, ...], list[int]]:
@@ -39,6 +40,8 @@ def in_order_of_tables(blocks: tuple[Block, ...], drafts: Sequence[Draft]) -> tu
 
 def _is_in_order(draft: Draft) -> bool:
     """True if the words of the table follow each other row by row, without others between them."""
+    if draft.is_in_grid and _mixes_cells(draft):
+        return False
     rows = {word.number: cell for cell in draft.cells for word in cell.words}
     indexes = sorted(rows)
     if not indexes or indexes[-1] - indexes[0] >= len(indexes):
@@ -50,6 +53,27 @@ def _is_in_order(draft: Draft) -> bool:
             return False
         row = max(row, cell.row)
     return True
+
+
+def _mixes_cells(draft: Draft) -> bool:
+    """True if lines of cells were read among those of other cells. They may be rows without rules between them if
+    numbers stand below each other, or if only one row has such cells, and all of its cells have several lines.
+    """
+    torn = {cell.row for cell in draft.cells if cell.row_span == 1 and _is_torn(cell)}
+    cells = [cell for cell in draft.cells if cell.words and cell.row_span == 1 and cell.row in torn]
+    if any(_has_lines(cell) and _are_amounts(cell) for cell in cells):
+        return False
+    return len(torn) > 1 or not all(map(_has_lines, cells))
+
+
+def _is_torn(cell: DraftCell) -> bool:
+    """True if other words were read between those of a cell of several lines."""
+    numbers = [word.number for word in cell.words]
+    return bool(numbers) and max(numbers) - min(numbers) >= len(numbers) and _has_lines(cell)
+
+
+def _are_amounts(cell: DraftCell) -> bool:
+    return all(is_amount(" ".join(word.text for word in line)) for line in lines_of_cell(cell.words))
 
 
 def _parts(blocks: Sequence[Block], table_of: dict[int, int]) -> Iterator[tuple[Block, list[int]]]:
@@ -80,12 +104,12 @@ def _parts(blocks: Sequence[Block], table_of: dict[int, int]) -> Iterator[tuple[
 
 
 def _lines(draft: Draft) -> Iterator[list[int]]:
-    """The words of a table in lines: a line for each row, or for each cell of rows with cells of several lines."""
+    """The words of a table in lines: a line for each row, or those of each cell of rows with cells of several lines."""
     cells = sorted((cell for cell in draft.cells if cell.words), key=lambda cell: (cell.row, cell.column))
     for _, row in groupby(cells, key=lambda cell: cell.row):
         of_row = list(row)
         if any(cell.row_span == 1 and _has_lines(cell) for cell in of_row):
-            yield from ([word.number for word in in_lines(cell.words)] for cell in of_row)
+            yield from ([word.number for word in line] for cell in of_row for line in lines_of_cell(cell.words))
         else:
             yield [word.number for cell in of_row for word in in_lines(cell.words)]
 

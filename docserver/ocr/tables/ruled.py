@@ -54,7 +54,7 @@ def table_in(grid: Grid, segments: Sequence[Segment], *, size: float) -> Draft |
     for cell in cells:
         cell.is_header = cell.row < header
     cells.sort(key=lambda cell: (cell.row, cell.column))
-    return Draft(rows, columns, cells, grid.rect)
+    return Draft(rows, columns, cells, grid.rect, is_in_grid=True)
 
 
 def _drop_empty(places: list[float], middles: Sequence[float], *, least: float) -> None:
