@@ -31,6 +31,17 @@ def test_a_box_with_unread_letters_is_found(fill: str, ink: str) -> None:
     assert max(abs(side - other) for side, other in zip(found, BOX, strict=True)) <= 4
 
 
+def test_a_low_box_that_is_a_little_askew_is_found() -> None:
+    """As the head of a table on a scan."""
+    image = page().crop((200, 310, 600, 390)).resize((400, 26))
+    askew = Image.new("RGB", (1000, 1000), "white")
+    askew.paste(image, (300, 400))
+
+    (found,) = areas(askew.rotate(0.6, Image.Resampling.BICUBIC, fillcolor="white"))
+
+    assert max(abs(side - other) for side, other in zip(found, (300, 400, 700, 426), strict=True)) <= 7
+
+
 def test_a_box_whose_words_were_read_is_not_given() -> None:
     assert areas(page(), (225, 320, 400, 375)) == []
 

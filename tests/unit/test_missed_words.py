@@ -1,7 +1,7 @@
 """Words that were missed, or that took in the word beside them."""
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, words_of
 from docserver.ocr.image.transform import PageImage, on_original
@@ -80,5 +80,22 @@ def test_a_word_whose_box_is_too_narrow_is_read_whole() -> None:
     before = attempt({**boxes, "long": narrow}, long="lon")
 
     found = with_missed_words(before, image, recognise=Recogniser(boxes))
+
+    assert texts(found) == WORDS
+
+
+def test_words_in_a_dark_band_do_not_take_in_those_beside_them() -> None:
+    """The ink of the band is around all of its words."""
+    image, boxes = page()
+    band = around(boxes.values())
+    inverted = image.image.copy()
+    inverted.paste(ImageOps.invert(image.image.crop(band)), band)
+    before = recognised([Word(word, box, 40.0) for word, box in boxes.items()])
+
+    def recognise(part: PageImage) -> Recognised:
+        left, _, right, _ = part.to_original.on_rect(0, 0, *part.image.size)
+        return recognised([Word(word, box, 95.0) for word, box in boxes.items() if left < box[2] and box[0] < right])
+
+    found = with_missed_words(Attempt(before, 0, "eng"), PageImage(inverted, 300, inverted.size), recognise=recognise)
 
     assert texts(found) == WORDS

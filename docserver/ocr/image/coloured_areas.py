@@ -21,7 +21,7 @@ MIN_DARKER = 30
 MIN_WIDTH, MIN_HEIGHT = 12, 5
 """Sides of the smallest box with a word, in cells."""
 
-MIN_EDGE = 0.9
+MIN_EDGE = 0.8
 """Smallest share of the edges of a box that is coloured. Large letters and pictures have less."""
 
 PLAIN, MIN_PLAIN = 12, 0.5
@@ -56,8 +56,10 @@ def _is_box(cells: Mask, area: Box) -> bool:
     left, top, right, bottom = area
     if right - left < MIN_WIDTH or bottom - top < MIN_HEIGHT:
         return False
-    rows, columns = cells[[top, bottom - 1], left:right], cells[top:bottom, [left, right - 1]]
-    return bool(min(rows[0].mean(), rows[1].mean(), columns[:, 0].mean(), columns[:, 1].mean()) >= MIN_EDGE)
+    inside = cells[top:bottom, left:right]
+    # Where a box is a little askew, its edge is in two rows of cells.
+    edges = inside[:2].any(axis=0), inside[-2:].any(axis=0), inside[:, :2].any(axis=1), inside[:, -2:].any(axis=1)
+    return min(float(edge.mean()) for edge in edges) >= MIN_EDGE
 
 
 def _lightest(pixels: Shades) -> Shades:

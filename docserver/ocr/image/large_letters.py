@@ -55,6 +55,8 @@ class LargeLetters(NamedTuple):
 
 def rows_of_large_letters(seen: Overview, words: Sequence[Box]) -> list[LargeLetters]:
     """The rows of letters that are larger than most of these words. The picture has dark letters."""
+    if not words:
+        return []
     heights = [bottom - top for _, top, _, bottom in words]
     ink = seen.contrasts > INK_CONTRAST
     usual = float(np.median(heights)) / seen.step

@@ -50,7 +50,9 @@ def with_missed_words(
     words = list(words_of(seen))
     boxes = [word.box for word in words]
     # What is around a word is its frame.
-    spots = [spot for spot in places_of_unread_letters(page.overview, boxes) if not any(map(_is_in(spot), boxes))]
+    spots = [
+        spot for spot in places_of_unread_letters(page.overview, boxes) if not any(map(_has_middle_of(spot), boxes))
+    ]
     parts = {id(word): [spot for spot in spots if _are_close(word.box, spot, MAX_GAP_INSIDE)] for word in words}
     missed = [around(group) for group in joined(set(spots).difference(*parts.values()))]
     # What seems to be missed may be in the text of a word beside it, whose box is too narrow: `along` for `a long`.
@@ -69,10 +71,10 @@ def with_missed_words(
     taken = {
         id(word): found
         for word in unsure
-        if (found := _read(close_ups, around([word.box, *parts[id(word)]]), before=word.text))
+        if (found := _read(close_ups, around([word.box, *parts[id(word)]]), others=boxes, before=word))
     }
     kept = [word for word in unsure if id(word) not in taken]
-    found = [word for place in missed for word in _read(close_ups, place)]
+    found = [word for place in missed for word in _read(close_ups, place, others=boxes)]
     added = _rows(word for word in found if not any(_has_taken_in(other, word) for other in kept))
     if not taken and not added:
         return attempt
@@ -108,10 +110,10 @@ def _are_close(one: Box, other: Box, max_gap: float) -> bool:
     return is_in_line and gap <= max_gap * (higher[3] - higher[1])
 
 
-def _is_in(place: Box) -> Callable[[Box], bool]:
-    """Tells of boxes if they are wholly in a place."""
+def _has_middle_of(place: Box) -> Callable[[Box], bool]:
+    """Tells of boxes if their middle is in a place."""
     left, top, right, bottom = place
-    return lambda box: left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom
+    return lambda box: 2 * left <= box[0] + box[2] <= 2 * right and 2 * top <= box[1] + box[3] <= 2 * bottom
 
 
 def _is_unsure(word: Word, *, numbers: bool) -> bool:
@@ -120,7 +122,11 @@ def _is_unsure(word: Word, *, numbers: bool) -> bool:
     return word.confidence < below and any(map(str.isalnum, word.text))
 
 
-def _read(close_ups: CloseUps, place: Box, *, before: str | None = None) -> list[Word]:
-    """What is in a place; nothing if that is not sure, or was read before."""
-    words = close_ups.words(place, margin_px=round(MARGIN * (place[3] - place[1])), before=before)
-    return words if all(word.confidence >= SURE_FROM for word in words) else []
+def _read(close_ups: CloseUps, place: Box, *, others: Iterable[Box], before: Word | None = None) -> list[Word]:
+    """What is in a place; nothing if that is not sure, was read before, or is where another word is."""
+    margin_px = round(MARGIN * (place[3] - place[1]))
+    words = close_ups.words(place, margin_px=margin_px, before=before.text if before else None)
+    taken = [box for box in others if before is None or box != before.box]
+    if any(word.confidence < SURE_FROM or any(map(_has_middle_of(word.box), taken)) for word in words):
+        return []
+    return words
