@@ -74,3 +74,21 @@ def test_a_table_that_is_drawn_upside_down_is_read_row_by_row(degrees: int) -> N
     assert cells(reading) == [
         [(row, column, text) for row, of_row in enumerate(ROWS) for column, text in enumerate(of_row)]
     ]
+
+
+def letter_by_letter(canvas: Canvas) -> None:
+    for y, text in ((700, "Copper tube 14D-777"), (680, "Monitor arm 46.68")):
+        x = 100.0
+        for letter in text:
+            if letter != " ":
+                canvas.drawString(x, y, letter)
+            x += canvas.stringWidth(letter)
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+def test_words_drawn_letter_by_letter_on_a_turned_page_are_whole(degrees: int) -> None:
+    assert on_page(letter_by_letter, degrees=degrees).text == "Copper tube 14D-777\nMonitor arm 46.68"
+
+
+def test_words_drawn_letter_by_letter_upside_down_are_whole() -> None:
+    assert on_page(upside_down(letter_by_letter), degrees=0).text == "Copper tube 14D-777\nMonitor arm 46.68"

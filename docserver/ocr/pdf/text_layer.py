@@ -282,29 +282,46 @@ def _own_words(
 
 
 @contextmanager
-def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[PdfWord]]]:
+def _text_of(page: Any, objects: PageObjects, *, turns: int | None = None) -> Iterator[tuple[TextPage, list[PdfWord]]]:
     """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them, or
     takes them for others that are drawn twice. Letters that are shadows of others are in none of them.
+
+    The text is that of the page as it is shown, or with so many quarter turns.
     """
-    with closing(TextPage(page)) as text_page:
+    with closing(TextPage(page, turns=turns)) as text_page:
         words = list(text_page.words())
+        if turns is None and (upright := _turns_of(words, page)) is not None:
+            # PDFium puts what a line draws in order from left to right, as the page is shown.
+            with _text_of(page, objects, turns=upright) as of_upright:
+                yield of_upright
+                return
         in_words = {word.address for word in words}
         if shadows := letter_shadows(objects.texts, word_starts=in_words):
             handles = [objects.texts.pop(address) for address in shadows]
             objects.others += handles
             objects.shadows += handles
-            with without_text_of(handles), _text_of(page, objects) as of_letters:
+            with without_text_of(handles), _text_of(page, objects, turns=turns) as of_letters:
                 yield of_letters
                 return
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
         others = {address: handle for address, handle in objects.texts.items() if address not in in_words}
         if widen_empty(others) or restored:
-            with closing(TextPage(page)) as wider:
+            with closing(TextPage(page, turns=turns)) as wider:
                 more = list(wider.words())
                 if restored or not all(word.has_glyphs for word in more):
                     yield wider, more
                     return
         yield text_page, words
+
+
+def _turns_of(words: Iterable[PdfWord], page: Any) -> int | None:
+    """The quarter turns with which most words are upright; None if they are so as the page is shown."""
+    turns = [word.orientation.turns for word in words]
+    shown = page.get_rotation() // 90
+    if 2 * turns.count(shown) >= len(turns):
+        return None
+    most = max(range(4), key=turns.count)
+    return most if most != shown else None
 
 
 def _painted_words(

@@ -44,9 +44,11 @@ Look = tuple[tuple[int, ...], int, int]
 class TextCharacters:
     """PDFium's text of one page (FPDF_TEXTPAGE). It must be closed."""
 
-    def __init__(self, page: Any) -> None:
-        """Load the text of a page. Raises TextLayerRejected if PDFium cannot parse it."""
-        self.handle = pdfium.FPDFText_LoadPage(page)
+    def __init__(self, page: Any, *, turns: int | None = None) -> None:
+        """Load the text of a page as it is shown, or with so many quarter turns. Raises TextLayerRejected if PDFium
+        cannot parse it.
+        """
+        self.handle = pdfium.FPDFText_LoadPage(page) if turns is None else _loaded_turned(page, turns)
         if not self.handle:
             raise TextLayerRejected("the text cannot be parsed")
         self.text_address = calls.address_of(self.handle)
@@ -306,6 +308,15 @@ class TextCharacters:
 
     def is_mapped(self, index: int) -> bool:
         return bool(calls.has_no_mapping(self.text_address, self.order[index]) != 1)
+
+
+def _loaded_turned(page: Any, turns: int) -> Any:
+    shown = pdfium.FPDFPage_GetRotation(page)
+    pdfium.FPDFPage_SetRotation(page, turns)
+    try:
+        return pdfium.FPDFText_LoadPage(page)
+    finally:
+        pdfium.FPDFPage_SetRotation(page, shown)
 
 
 def _indexes(words: Iterable[PdfWord]) -> list[int]:
