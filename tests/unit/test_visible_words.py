@@ -11,7 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf.verification import visible_words
+from docserver.ocr.pdf.verification import overlaps
 from tests.support.samples.pdf_layers import PROSE, Draw, both, cmap, lines, pdf
 from tests.support.text_layers import layer, whole_layer
 
@@ -333,7 +333,7 @@ def test_a_stamp_that_is_drawn_many_times_over_itself_is_read_once() -> None:
 
 
 def test_a_page_with_too_many_words_in_one_place_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visible_words, "MAX_WORDS_IN_SQUARE", 3)
+    monkeypatch.setattr(overlaps, "MAX_IN_SQUARE", 3)
 
     with pytest.raises(TextLayerRejected, match="too many words in one place"):
         text_of(pdf(lines(["a b c d e f g h"])))

@@ -1,5 +1,6 @@
 """Child side: draws a PDF page at a low resolution, whole or only some of its objects. Does not judge what it draws."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from ctypes import addressof
@@ -24,7 +25,7 @@ class PageDrawing:
 
     def __init__(self, page: Any, *, grey: bool = True, fineness: float = 1.0) -> None:
         self._page, self._grey = page, grey
-        self._scale = fineness * min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
+        self._scale: float = fineness * min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
 
     @property
     def in_colours(self) -> "PageDrawing":
@@ -35,6 +36,13 @@ class PageDrawing:
     def in_detail(self) -> "PageDrawing":
         """The same at a higher resolution, in which one sees points and dashes."""
         return PageDrawing(self._page, grey=self._grey, fineness=FINENESS)
+
+    @property
+    def width(self) -> int:
+        """That of each picture in pixels."""
+        # pypdfium2 rounds it in the same way.
+        width: float = self._scale * self._page.get_size()[0]
+        return math.ceil(width)
 
     @property
     def has_annotations(self) -> bool:

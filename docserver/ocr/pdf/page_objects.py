@@ -58,6 +58,8 @@ class PageObjects:
     others: list[Any] = field(default_factory=list)
     """The handles of everything else that is drawn: paths, images and shadings. All are in the order of painting."""
     paths: list[PlacedObject] = field(default_factory=list)
+    text_matrices: dict[int, PdfMatrix] = field(default_factory=dict)
+    """Address of a text object in a form → what maps its coordinates to those of the page."""
     others_before: dict[int, int] = field(default_factory=dict)
     """Address of a text object → how many of the others are painted before it."""
     shadows: list[Any] = field(default_factory=list)
@@ -79,6 +81,8 @@ def collect(page: Any) -> PageObjects:
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             objects.texts.update(zip(addresses, handles, strict=True))
             objects.others_before.update(dict.fromkeys(addresses, len(objects.others)))
+            if matrix is not UNMOVED:
+                objects.text_matrices.update(dict.fromkeys(addresses, matrix))
             are_invisible = map(INVISIBLE_MODES.__contains__, map(render_mode, addresses))
             objects.invisible_texts.update(itertools.compress(addresses, are_invisible))
             continue
@@ -141,6 +145,15 @@ def bounds(handle: Any) -> Rect:
     left, bottom, right, top = (pdfium.c_float() for _ in range(4))
     pdfium.FPDFPageObj_GetBounds(handle, left, bottom, right, top)
     return left.value, bottom.value, right.value, top.value
+
+
+def text_bounds(objects: PageObjects) -> list[Rect]:
+    """The bounds of each text object on the page, in points."""
+    rects: list[Rect] = list(map(tuple, bounds_of(objects.texts).tolist()))
+    if objects.text_matrices:
+        in_form = map(objects.text_matrices.get, objects.texts)
+        rects = [matrix.on_rect(*rect) if matrix else rect for matrix, rect in zip(in_form, rects, strict=True)]
+    return rects
 
 
 def widen_empty(texts: Mapping[int, Any]) -> bool:

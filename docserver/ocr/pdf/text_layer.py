@@ -32,6 +32,7 @@ from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.verification.drawn_spaces import drawn_spaces
 from docserver.ocr.pdf.verification.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.verification.exact_words import exact_and_unread, unread_turned
+from docserver.ocr.pdf.verification.hidden_texts import hidden_texts
 from docserver.ocr.pdf.verification.illegible_words import legible, without_illegible
 from docserver.ocr.pdf.verification.marked_words import marked_words
 from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen
@@ -173,10 +174,11 @@ def _layer(
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None, selection_marks=())
     read_drawn_letters(document, pdf_page, objects.texts)
-    words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
+    drawing = PageDrawing(pdf_page)
+    with _without(hidden_texts(objects, drawing=drawing, to_pixels=to_pixels), objects):
+        words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
-    drawing = PageDrawing(pdf_page)
     whole = drawing.whole()
     if is_blank(whole) and any(word.pdf_word.has_glyphs for word in words):
         raise TextLayerRejected("nothing of the text is drawn")
@@ -297,10 +299,8 @@ def _text_of(page: Any, objects: PageObjects, *, turns: int | None = None) -> It
                 return
         in_words = {word.address for word in words}
         if shadows := letter_shadows(objects.texts, word_starts=in_words):
-            handles = [objects.texts.pop(address) for address in shadows]
-            objects.others += handles
-            objects.shadows += handles
-            with without_text_of(handles), _text_of(page, objects, turns=turns) as of_letters:
+            objects.shadows += map(objects.texts.__getitem__, shadows)
+            with _without(shadows, objects), _text_of(page, objects, turns=turns) as of_letters:
                 yield of_letters
                 return
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
@@ -322,6 +322,15 @@ def _turns_of(words: Iterable[PdfWord], page: Any) -> int | None:
         return None
     most = max(range(4), key=turns.count)
     return most if most != shown else None
+
+
+@contextmanager
+def _without(texts: Iterable[int], objects: PageObjects) -> Iterator[None]:
+    """PDFium has none of the text objects with these addresses in a text until the block ends. They are others then."""
+    handles = [objects.texts.pop(address) for address in texts]
+    objects.others += handles
+    with without_text_of(handles):
+        yield
 
 
 def _painted_words(

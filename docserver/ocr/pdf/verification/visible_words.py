@@ -8,13 +8,12 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from docserver.layout import Rect
-from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
+from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
+from docserver.ocr.pdf.verification.overlaps import layers_of, overlapping, squares_of
 from docserver.ocr.pdf.verification.seen_ink import MIN_GONE, Candidate, Seen, SeenInk
 from docserver.ocr.pdf.verification.typed_over import STRIKES, TypedOver, are_typed_over, shared
 from docserver.ocr.pdf.verification.undrawn_words import would_show
@@ -32,16 +31,6 @@ height. The boxes must overlap too, so that 1 1 in narrow letters stays two word
 LONG_WORD, MIN_REPEAT_OVERLAP = 3, 0.5
 """Fewest letters of a word that is also a repeat if it is farther away, and the share of its box that the boxes share.
 Nobody draws equal words over each other to be read twice."""
-
-MAX_LAYERS = 4
-"""Most groups of overlapping words that are drawn one by one. Two are common: a correction over the old text."""
-
-GRID_PX = 32
-"""Side of the squares of a grid in which overlapping words are found. A word covers one to four."""
-
-MAX_WORDS_IN_SQUARE = 200
-"""Most words in a square of the grid, so that a page crammed with words is rejected and not compared word by word. The
-smallest print has 20, letters in a figure 70. A stamp that is drawn over itself forty times has 190."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +56,7 @@ def visible(
     Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
     repeats, conflicts = _overlaps(words)
-    layers = _layers((words[one].address, words[other].address) for one, other in conflicts)
+    layers = layers_of((words[one].address, words[other].address) for one, other in conflicts)
     visibilities = [
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
@@ -169,9 +158,8 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
     conflicts: list[tuple[int, int]] = []
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
     rects = as_array(word.rect for word in words)
-    # No drawing is larger than MAX_SIDE, but words may be.
-    grid = np.clip(rects, 0, MAX_SIDE).astype(int) // GRID_PX
-    for index in _overlapping(rects, grid):
+    grid = squares_of(rects)
+    for index in np.unique(overlapping(rects, grid)).tolist():
         word, (first, high, last, low) = words[index], grid[index].tolist()
         left, top, right, bottom = word.rect
         for square in itertools.product(range(first, last + 1), range(high, low + 1)):
@@ -188,32 +176,6 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
                     conflicts.append((index, earlier))
             there.append(index)
     return repeats, conflicts
-
-
-def _overlapping(rects: npt.NDArray[np.float64], grid: npt.NDArray[np.int_]) -> list[int]:
-    """The numbers of the rectangles that overlap others: of most pages, few words. `grid` has the first column and row
-    and the last ones of the squares in which each is. Raises TextLayerRejected if there are too many in a square.
-    """
-    first, high, last, low = grid.T
-    columns, rows = last - first + 1, low - high + 1
-    counts = columns * rows
-    numbers = np.repeat(np.arange(len(rects)), counts)
-    places = np.arange(len(numbers)) - np.repeat(np.cumsum(counts) - counts, counts)
-    down, along = np.divmod(places, columns[numbers])
-    squares = (high[numbers] + down) * (MAX_SIDE // GRID_PX + 1) + first[numbers] + along
-    order = np.argsort(squares, kind="stable")
-    squares, numbers = squares[order], numbers[order]
-    most = int(np.bincount(squares).max(initial=0))
-    if most > MAX_WORDS_IN_SQUARE:
-        raise TextLayerRejected("too many words in one place")
-    overlap = np.zeros(len(rects), bool)
-    for step in range(1, most):
-        pairs = np.flatnonzero(squares[step:] == squares[:-step])
-        one, other = numbers[pairs], numbers[pairs + step]
-        (x0, y0, x1, y1), (left, top, right, bottom) = rects[one].T, rects[other].T
-        meet = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
-        overlap[one[meet]] = overlap[other[meet]] = True
-    return np.flatnonzero(overlap).tolist()
 
 
 def _groups(repeats: Iterable[tuple[int, int]]) -> list[set[int]]:
@@ -240,21 +202,6 @@ def _is_repeat(word: Candidate, earlier: Candidate, *, overlap: float) -> bool:
 def _area(word: Candidate) -> float:
     left, top, right, bottom = word.rect
     return (right - left) * (bottom - top)
-
-
-def _layers(conflicts: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Address of a text object that overlaps others → number of its layer. Objects that overlap are in different ones,
-    as far as MAX_LAYERS suffices. All objects that are not in the result are in layer 0.
-    """
-    neighbours: dict[int, set[int]] = defaultdict(set)
-    for one, other in conflicts:
-        neighbours[one].add(other)
-        neighbours[other].add(one)
-    layers: dict[int, int] = {}
-    for address, others in neighbours.items():
-        taken = {layers[other] for other in others if other in layers}
-        layers[address] = next((layer for layer in range(MAX_LAYERS) if layer not in taken), MAX_LAYERS - 1)
-    return layers
 
 
 def _texts_of_layers(texts: Mapping[int, Any], layers: Mapping[int, int]) -> list[dict[int, Any]]:
