@@ -92,3 +92,12 @@ def test_words_drawn_letter_by_letter_on_a_turned_page_are_whole(degrees: int) -
 
 def test_words_drawn_letter_by_letter_upside_down_are_whole() -> None:
     assert on_page(upside_down(letter_by_letter), degrees=0).text == "Copper tube 14D-777\nMonitor arm 46.68"
+
+
+def test_rows_upside_down_on_an_upright_page_are_read_as_their_letters_stand() -> None:
+    question = [f"{number}. Who was it that said this of the others in their letters?" for number in range(1, 9)]
+
+    reading = layer(pdf(both(lines(question), upside_down(table(ROWS)))))
+
+    assert reading.text.endswith("\n".join(map(" ".join, ROWS)))
+    assert reading.text.startswith(question[0])

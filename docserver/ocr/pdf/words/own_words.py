@@ -153,14 +153,16 @@ class TextLayer:
 
     def with_tables(self, placement: PagePlacement) -> PageTables:
         """The blocks of placed words, and the tables among them in the direction in which most words stand."""
-        return tables_of(
-            tuple(placement.blocks()),
+        blocks, upside_down = placement.blocks()
+        found = tables_of(
+            blocks,
             width=self.to_pixels.width,
             height=self.to_pixels.height,
             rotation=placement.rotation,
             is_level=True,
             rules=lambda frame: rules_of(self.rules, frame),
         )
+        return PageTables((*found.blocks, *upside_down), found.tables)
 
     def reading(self) -> Reading:
         """The reading of a page that needs no OCR."""

@@ -116,13 +116,18 @@ class PagePlacement:
                 )
             )
 
-    def blocks(self) -> Iterator[Block]:
-        """Blocks in reading order, the most frequent direction first. No block has both paragraphs that are exact and
-        paragraphs with recognised words.
+    def blocks(self) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+        """Blocks in reading order, the most frequent direction first, and apart from them those that stand upside down
+        beside it. No block has both paragraphs that are exact and paragraphs with recognised words.
         """
-        for words in sorted(self._words.values(), key=lambda words: -len(words)):
+        parts: tuple[list[Block], list[Block]] = [], []
+        rotation = self.rotation
+        for direction, words in sorted(self._words.items(), key=lambda item: -len(item[1])):
+            is_upside_down = abs(direction - rotation) % 360 == 180
             for ordered in order_words(words):
-                yield from _blocks(ordered)
+                parts[is_upside_down].extend(_blocks(ordered))
+        first, last = map(tuple, parts)
+        return first, last
 
     @property
     def rotation(self) -> int:
