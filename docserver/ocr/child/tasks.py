@@ -274,7 +274,7 @@ def _attempt(
         return reader.read_again(attempt, second, all_lines=True)
     if is_unsure(attempt):
         attempt = reader.read_again(attempt, second)
-    return reader.with_numbers_read_again(attempt, second)
+    return reader.with_unsure_words_read_again(attempt, second)
 
 
 def _letter(picture: Picture, *, languages: str, limits: Limits) -> Attempt:

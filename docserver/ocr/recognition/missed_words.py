@@ -14,7 +14,7 @@ from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.close_ups import CloseUps, joined
 from docserver.ocr.recognition.combination import with_lines, with_words
 from docserver.ocr.recognition.tesseract import Recognised
-from docserver.ocr.recognition.unsure_numbers import is_number
+from docserver.ocr.recognition.unsure_words import is_number
 
 MAX_READ = 12
 """Most missed words, and most unsure ones, that are read once more, each in up to 0.03 s. A page with more is badly

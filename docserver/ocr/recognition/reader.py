@@ -47,7 +47,7 @@ from docserver.ocr.recognition.tries import Tries
 from docserver.ocr.recognition.turned_rest import with_turned_rest
 from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, OTHER_LAYOUTS, with_unread
 from docserver.ocr.recognition.unread_accents import has_unread_accents
-from docserver.ocr.recognition.unsure_numbers import with_numbers_read_again
+from docserver.ocr.recognition.unsure_words import with_unsure_words_read_again
 
 REREAD_BETWEEN = 40.0, 92.0
 """A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
@@ -169,12 +169,12 @@ class PageReader:
             return attempt
         return with_unread(read_again(attempt, level, engine, all_lines=all_lines), self._page)
 
-    def with_numbers_read_again(self, attempt: Attempt, engine: Ppocr) -> Attempt:
-        """The attempt with the numbers that the second engine reads better."""
+    def with_unsure_words_read_again(self, attempt: Attempt, engine: Ppocr) -> Attempt:
+        """The attempt with the unsure words that the second engine reads better."""
         if self._analysis is None:
             return attempt
         level = self._level_page(attempt.rotation, self._analysis)
-        return attempt if level.warp else with_numbers_read_again(attempt, level, engine)
+        return attempt if level.warp else with_unsure_words_read_again(attempt, level, engine)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""

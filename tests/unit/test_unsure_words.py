@@ -1,4 +1,4 @@
-"""Numbers and codes are read again by the second engine; other words are not."""
+"""Numbers, codes and unsure words are read again by the second engine; other words are not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from docserver.ocr.image.transform import PageImage
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.tesseract import Recognised
-from docserver.ocr.recognition.unsure_numbers import MAX_READ, is_number, with_numbers_read_again
+from docserver.ocr.recognition.unsure_words import MAX_READ, is_number, with_unsure_words_read_again
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def read_again(shown: list[str], read: list[tuple[str, float]], engine: Ppocr) -
     """The words of a row, of which Tesseract has `read` these texts with these confidences."""
     image, boxes = page(shown)
     words = [Word(text, box, confidence) for (text, confidence), box in zip(read, boxes, strict=True)]
-    return list(words_of(with_numbers_read_again(attempt(words), image, engine).recognised.blocks))
+    return list(words_of(with_unsure_words_read_again(attempt(words), image, engine).recognised.blocks))
 
 
 @pytest.mark.parametrize("text", ["75", "4.75", "MS", "Al", "SOLB", "A4-7b"])
@@ -74,6 +74,13 @@ def test_a_number_that_both_engines_read_is_as_sure_as_the_surer_one_says(engine
     assert word.confidence == 80
 
 
+def test_an_unsure_word_is_read_again(engine: Ppocr) -> None:
+    assert [word.text for word in read_again(["Total", "bread"], [("Tofal", 60), ("brcad", 75)], engine)] == [
+        "Total",
+        "brcad",
+    ]
+
+
 def test_sure_numbers_and_those_beyond_the_most_of_a_page_stay(engine: Ppocr) -> None:
     shown = ["7"] * (MAX_READ + 3)
     read = [("1", 95.0), *[("1", 90.0)] * 2, *[("1", 50.0)] * MAX_READ]
@@ -86,4 +93,4 @@ def test_what_the_second_engine_is_less_sure_of_is_not_taken(engine: Ppocr) -> N
     smudged = replace(image, image=image.image.filter(ImageFilter.GaussianBlur(9)))
     word = Word("15", box, 94.0)
 
-    assert list(words_of(with_numbers_read_again(attempt([word]), smudged, engine).recognised.blocks)) == [word]
+    assert list(words_of(with_unsure_words_read_again(attempt([word]), smudged, engine).recognised.blocks)) == [word]
