@@ -10,9 +10,8 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.model import Reading
 from tests.support.samples.pdf_layers import PROSE, both, lines, pdf
-from tests.support.text_layers import layer
+from tests.support.text_layers import beside_patches, layer
 
 SIZE = 10
 
@@ -57,8 +56,8 @@ def outside_clip(canvas: Canvas, text: str) -> None:
     canvas.restoreState()
 
 
-def reading(*texts: tuple[Hide, str], turn: int = 0, in_form: bool = False) -> Reading:
-    """A page on which the texts are drawn in one place, each in its way, below PROSE. Its layer Off is off."""
+def page(*texts: tuple[Hide, str], turn: int = 0, in_form: bool = False) -> bytes:
+    """A PDF of a page on which the texts are drawn in one place, each in its way, below PROSE. Its layer Off is off."""
 
     def draw(canvas: Canvas) -> None:
         canvas.translate(300, 400)
@@ -80,10 +79,11 @@ def reading(*texts: tuple[Hide, str], turn: int = 0, in_form: bool = False) -> R
             form.Resources = Dictionary({**form.get("/Resources", {}), "/Properties": properties})
         document.Root.OCProperties = Dictionary(OCGs=Array([off]), D=Dictionary(OFF=Array([off])))
         document.save(target)
-    return layer(target.getvalue())
+    return target.getvalue()
 
 
-def below_prose(read: Reading) -> str:
+def below_prose(data: bytes) -> str:
+    read = layer(data)
     assert read.confidence == 100.0
     return read.text.removeprefix("\n".join(PROSE)).strip()
 
@@ -97,18 +97,31 @@ HIDING = [under_box, under_picture, in_white, in_layer_off, outside_clip]
     [("174.75", "473.75"), ("109.38", "105.78"), ("12.50", "12.50"), ("Total Betrag bis", "Total amount due by")],
 )
 def test_a_text_over_a_hidden_one_is_read_whole(hide: Hide, old: str, new: str) -> None:
-    assert below_prose(reading((hide, old), (shown, new))) == new
+    assert below_prose(page((hide, old), (shown, new))) == new
 
 
 @pytest.mark.parametrize("hide", [in_white, in_layer_off, outside_clip])
 def test_hidden_text_over_a_text_is_not_read(hide: Hide) -> None:
-    assert below_prose(reading((shown, "473.75"), (hide, "174.75"))) == "473.75"
+    assert below_prose(page((shown, "473.75"), (hide, "174.75"))) == "473.75"
 
 
 @pytest.mark.parametrize("hide", HIDING)
 def test_a_text_over_a_hidden_one_is_read_in_a_form_that_is_turned(hide: Hide) -> None:
-    assert below_prose(reading((hide, "174.75"), (shown, "473.75"), turn=90, in_form=True)) == "473.75"
+    assert below_prose(page((hide, "174.75"), (shown, "473.75"), turn=90, in_form=True)) == "473.75"
 
 
 def test_a_text_that_is_drawn_twice_is_read_once() -> None:
-    assert below_prose(reading((shown, "473.75"), (shown, "473.75"))) == "473.75"
+    assert below_prose(page((shown, "473.75"), (shown, "473.75"))) == "473.75"
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+@pytest.mark.parametrize(("old", "new"), [("174.75", "473.75"), ("109.38", "105.78"), ("Miller", "Mullen")])
+def test_a_text_over_the_hidden_end_of_a_line_is_read_from_the_picture(old: str, new: str, turn: int) -> None:
+    def line(canvas: Canvas, text: str) -> None:
+        canvas.setFont("Helvetica", SIZE)
+        canvas.drawString(-canvas.stringWidth("Special offer: ", "Helvetica", SIZE), 0, "Special offer: " + text)
+        under_box(canvas, "")
+
+    text = beside_patches(page((line, old), (shown, new), turn=turn))
+
+    assert text.removeprefix("\n".join(PROSE)).strip() in ("", "Special", "Special offer:")

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ctypes import pointer
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,11 +147,11 @@ def bounds(handle: Any) -> Rect:
     return left.value, bottom.value, right.value, top.value
 
 
-def text_bounds(objects: PageObjects) -> list[Rect]:
-    """The bounds of each text object on the page, in points."""
-    rects: list[Rect] = list(map(tuple, bounds_of(objects.texts).tolist()))
+def bounds_on_page(objects: PageObjects, texts: Collection[int]) -> list[Rect]:
+    """The bounds of text objects on the page, in points. They are given by their addresses."""
+    rects: list[Rect] = list(map(tuple, bounds_of(texts).tolist()))
     if objects.text_matrices:
-        in_form = map(objects.text_matrices.get, objects.texts)
+        in_form = map(objects.text_matrices.get, texts)
         rects = [matrix.on_rect(*rect) if matrix else rect for matrix, rect in zip(in_form, rects, strict=True)]
     return rects
 

@@ -26,7 +26,7 @@ from docserver.ocr.pdf.form_marks import field_marks, with_drawn_marks
 from docserver.ocr.pdf.glyphs.letter_pictures import letter_pictures
 from docserver.ocr.pdf.glyphs.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.glyphs.letter_shapes import letter_shapes
-from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
+from docserver.ocr.pdf.page_objects import PageObjects, bounds_on_page, collect, widen_empty
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.verification.drawn_spaces import drawn_spaces
@@ -34,6 +34,7 @@ from docserver.ocr.pdf.verification.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.verification.exact_words import exact_and_unread, unread_turned
 from docserver.ocr.pdf.verification.hidden_texts import hidden_texts
 from docserver.ocr.pdf.verification.illegible_words import legible, without_illegible
+from docserver.ocr.pdf.verification.lost_letters import with_lost_letters
 from docserver.ocr.pdf.verification.marked_words import marked_words
 from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.verification.typed_over import in_one_line, patched_words
@@ -175,7 +176,9 @@ def _layer(
         return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None, selection_marks=())
     read_drawn_letters(document, pdf_page, objects.texts)
     drawing = PageDrawing(pdf_page)
-    with _without(hidden_texts(objects, drawing=drawing, to_pixels=to_pixels), objects):
+    unseen, layers = hidden_texts(objects, drawing=drawing, to_pixels=to_pixels)
+    with _without(unseen, objects):
+        lost = with_lost_letters(pdf_page, objects.texts, layers)
         words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
@@ -208,6 +211,7 @@ def _layer(
         unexplained=[
             *(scaled(place, to_pixels.width / whole.width) for place in drawn.unexplained),
             *spaces,
+            *to_pixels.rects(bounds_on_page(objects, lost)),
         ],
         whole=whole,
         objects=objects,

@@ -13,7 +13,7 @@ from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.coordinates import PointsToPixels
 from docserver.ocr.pdf.drawing import PageDrawing, hidden
-from docserver.ocr.pdf.page_objects import PageObjects, text_bounds
+from docserver.ocr.pdf.page_objects import PageObjects, bounds_on_page
 from docserver.ocr.pdf.verification.overlaps import layers_of, overlapping, squares_of
 from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen, SeenInk
 from docserver.ocr.pdf.words.text_cells import as_array
@@ -35,16 +35,18 @@ Numbers = npt.NDArray[np.float64]
 Pair = tuple[Numbers, Numbers]
 
 
-def hidden_texts(objects: PageObjects, *, drawing: PageDrawing, to_pixels: PointsToPixels) -> list[int]:
+def hidden_texts(
+    objects: PageObjects, *, drawing: PageDrawing, to_pixels: PointsToPixels
+) -> tuple[list[int], dict[int, int]]:
     """The addresses of those text objects that nobody sees, though no other text covers them, among those that overlap
-    others.
+    others; and address → number of a layer of the rest of these. In one layer, they do not overlap.
     """
     if len(objects.texts) < 2:
-        return []
-    rects = as_array(to_pixels.rects(text_bounds(objects))) * (drawing.width / to_pixels.width)
+        return [], {}
+    rects = as_array(to_pixels.rects(bounds_on_page(objects, objects.texts))) * (drawing.width / to_pixels.width)
     pairs = _in_one_place(rects)
     if not pairs:
-        return []
+        return [], {}
     addresses = list(objects.texts)
     layers = layers_of((addresses[one], addresses[other]) for one, other in pairs)
     candidates = [
@@ -61,7 +63,8 @@ def hidden_texts(objects: PageObjects, *, drawing: PageDrawing, to_pixels: Point
     # In grey, a letter may be as dark as what is behind it.
     for view in (drawing, drawing.in_colours):
         candidates = list(_unseen(candidates, layers, objects=objects, drawing=view))
-    return [candidate.address for candidate in candidates]
+    unseen = [candidate.address for candidate in candidates]
+    return unseen, {address: layer for address, layer in layers.items() if address not in unseen}
 
 
 def _rect(sides: Sequence[float]) -> Rect:
