@@ -21,6 +21,10 @@ SURE_NUMBER_FROM, SURE_WORD_FROM = 95.0, 70.0
 receipts, forms and books that both engines read differently, and Tesseract with less, the second engine was right in 29
 and Tesseract in 5."""
 
+SURE_WORD_AGAIN_FROM = 85.0
+"""The second engine must be surer than this of a word that is no number. In old print, it misreads words of which
+Tesseract is not sure either, but which are right."""
+
 MAX_READ = 40
 """Most words of a page that are read again, the least sure ones. Each takes about 0.02 s."""
 
@@ -57,7 +61,8 @@ def with_unsure_words_read_again(attempt: Attempt, page: PageImage, engine: Ppoc
         margin_px = round(ROOM * (word.box[3] - word.box[1]))
         part = part_with(word.box, picture, margin_px=margin_px, words=[other.box for other in words])
         found = engine.read(part.image.convert("RGB"), FoundLine((0, 0, *part.image.size), 0.0))
-        if found and confidence_of(found) > word.confidence:
+        least = word.confidence if is_number(word) else SURE_WORD_AGAIN_FROM
+        if found and confidence_of(found) > least:
             taken[id(word)] = chosen([word], [replace(other, box=box_on_original(other.box, part)) for other in found])
     if not taken:
         return attempt
