@@ -195,6 +195,13 @@ def overlap(one: AnyRect, other: AnyRect) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
+def is_in(place: Rect, rect: Rect) -> bool:
+    """True if the middle of the rectangle is in this place."""
+    left, top, right, bottom = place
+    x0, y0, x1, y1 = rect
+    return left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
+
+
 def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:
     """Apply the function `box` to every box of the paragraph: its own box, and those of its lines and words."""
 

@@ -136,7 +136,7 @@ class _Candidates:
         self._query, self._found, self._only = query, found, only
         self._neighbours = Neighbours(cur, query, found, segments, only=only)
         self._above = most_with_neighbour(query) if fuzzy else LEAST - 1
-        """All pages with more points are known: none of them has a word that is still to be looked up."""
+        """Pages with more points are all known: words that are still to be looked up give a page no more than this."""
         self.are_certain = not (query.phrases or query.excluded_phrases)
         """False if it takes the texts of the pages to know which ones have all that is looked for."""
 

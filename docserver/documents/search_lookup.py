@@ -84,7 +84,7 @@ class Neighbours:
         return False
 
     def _begin(self) -> int:
-        """Put the words in order, and return the set of the pages that have all others."""
+        """Put the words with neighbours in order, and return the set of the pages that have all other words."""
         pages = -1 if self._only is None else self._only
         for word in self._query.words:
             if not word.has_neighbours:
@@ -96,7 +96,7 @@ class Neighbours:
         return pages
 
     async def _add(self, word: Word) -> dict[str, set[int]]:
-        """Add the pages of a word's neighbours, but for those that it returns."""
+        """Add the pages of a word's neighbours. Returns the frequent ones, whose pages are still to be added."""
         found, frequent_as = self._found[word], self._frequent_as[word]
         rows = _unique(await _in(self._cur, list(lookup.neighbour_ranges(word)), self._with_keys))
         keys = [(row.segment, row.kind, row.data) for row in rows]

@@ -45,7 +45,7 @@ class Likeness(IntEnum):
     """How much a word of a page is like a word of the query. The value is its points in the score."""
 
     ANOTHER = 1
-    """As EDITED, but it is on many pages, so it is rather another word. It takes the index to tell these two apart."""
+    """It differs like EDITED, but is on many pages, so it is probably another word. Only the index tells them apart."""
     EDITED = 2
     """It differs in one letter that is wrong, missing or added, or in two, and perhaps in letters often misread."""
     MISREAD = 3

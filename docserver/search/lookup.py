@@ -83,9 +83,9 @@ def _how(word: Word, surface: str, *, fuzzy: bool) -> Likeness | None:
 def add_neighbours(
     found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]], *, frequent_as: Likeness
 ) -> dict[str, set[int]]:
-    """Add the pages of a word's neighbours, those of frequent ones as `frequent_as` says. `rows` are rows of keys, each
-    with its segment and kind. Returns frequent neighbours, of which rows of words have more pages, each with its
-    segments.
+    """Add the pages of a word's neighbours; frequent ones are like the word as `frequent_as` says. `rows` are rows of
+    keys, each with its segment and kind. Returns the frequent neighbours, each with the segments in which rows of words
+    have its pages.
     """
     name = key(word.surface)
     half = len(name) // 2
@@ -122,7 +122,9 @@ def add_frequent_neighbours(
 def add_neighbours_in_words(
     found: Found, word: Word, rows: Iterable[Entries], frequent: Collection[str], *, frequent_as: Likeness
 ) -> None:
-    """Add the neighbours of a word in rows that are all rows of words of segments."""
+    """Add the neighbours of a word from all rows of words of some segments. `frequent` are neighbours that are frequent
+    in others.
+    """
     name = key(word.surface)
     half = len(name) // 2
     pattern = edited(name[:half], name[half:])

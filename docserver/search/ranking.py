@@ -10,10 +10,9 @@ from docserver.search.scores import Points
 OFTEN = 1
 """Points for a page that has a word often."""
 
-
 APART = 1 << 8
-"""Points that a page lacks if it has a word only as `Likeness.ANOTHER`. No page has as many, so such pages come last,
-with less than no points."""
+"""Points that are taken from a page that has a word only as `Likeness.ANOTHER`. No page has so many, so such pages have
+less than 0 and come last."""
 
 LEAST = -APART
 """The least points of a page."""
@@ -64,5 +63,5 @@ class Ranking:
             yield points - APART, number
 
     def score(self, points: int) -> float:
-        """The points of a page, as a share of the most points that a page can have."""
+        """The points of a page without APART, as a share of the most points that a page can have."""
         return round(points % APART / self._most, 3)

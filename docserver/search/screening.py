@@ -20,7 +20,7 @@ class Screen:
 
     def __init__(self, phrase: Phrase, *, fuzzy: bool) -> None:
         words = [_LikeWord(word, fuzzy=fuzzy) for word in phrase]
-        # They do not begin with \b: a search for letters looks at few places of a text, and one for \b at all.
+        # The patterns do not begin with \b: the search for a letter skips most of a text, that for \b tries each place.
         self._parts: list[tuple[re.Pattern[str], tuple[_LikeWord, ...]]] = [
             (re.compile(rf"({first.ending})\b\W+(?=({second.pattern})\b)"), (first, second))
             for first, second in pairwise(words)
@@ -67,7 +67,9 @@ class _LikeWord(dict[str, bool]):
 
 
 def _has(text: str, pattern: re.Pattern[str], words: Sequence[_LikeWord]) -> bool:
-    """True if tokens that match a pattern, the first with its end, are like these words."""
+    """True if tokens that match a pattern are like these words. It matches the end of the first one, and all of the
+    second one.
+    """
     for match in pattern.finditer(text):
         start = match.start(1)
         while start and text[start - 1].isalnum():

@@ -128,7 +128,7 @@ def test_large_letters_that_cannot_be_read_are_left_out() -> None:
     assert found.left_out
 
 
-def test_nothing_is_large_beside_no_words() -> None:
+def test_a_page_without_words_has_no_large_ones() -> None:
     nothing = Attempt(NOTHING, 0, "eng")
 
     assert with_large_words(nothing, page(A=(140, 180)), recognise=Recogniser({})) is nothing

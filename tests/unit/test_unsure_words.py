@@ -53,7 +53,7 @@ def test_what_may_be_a_number(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["the", "TOTAL", "Ölx", "--", "ÄÖ", "$"])
-def test_what_is_none(text: str) -> None:
+def test_what_is_no_number(text: str) -> None:
     assert not is_number(Word(text, (0, 0, 9, 9), 50))
 
 

@@ -13,13 +13,13 @@ from docserver.layout import (
     Word,
     around,
     confidence_of,
+    is_in,
     marks_of,
     pack_blocks,
     text_of,
     words_of,
 )
 from docserver.model import Reading, Source
-from docserver.ocr.pdf.coordinates import is_in
 
 MARKED, EMPTY = "☒", "☐"
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from PIL import Image, ImageDraw
 
 from docserver.elements import Elements, pack_elements
-from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
+from docserver.layout import Box, Rect, Word, confidence_of, is_in, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
 from docserver.ocr.child.marked_words import words_with_marks
 from docserver.ocr.child.turned_words import as_read
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.glyphs.letter_shapes import MAX_PLACES, is_single
 from docserver.ocr.pdf.words.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, OwnWord, TextLayer
 from docserver.ocr.pdf.words.text_patches import TextPatches

@@ -13,7 +13,7 @@ from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import Mask, Shades
 
 CELL_PX = 4
-"""Side of the cells, in the picture of about 1000 pixels a side, that are wholly coloured at the edges of a box."""
+"""Side of the cells of the picture of about 1000 pixels a side. A cell is coloured if all of its pixels are."""
 
 MIN_DARKER = 30
 """Number of grey levels by which a box is darker than most of the page."""
@@ -25,7 +25,8 @@ MIN_EDGE = 0.8
 """Smallest share of the edges of a box that is coloured. Large letters and pictures have less."""
 
 PLAIN, MIN_PLAIN = 12, 0.5
-"""Largest difference of grey levels in a plain box, and smallest share of it that is plain. Photos have less."""
+"""Most grey levels between a plain pixel and the median of its box, and smallest share of a box that is plain. Photos
+have less."""
 
 MIN_DIFFERENCE, MIN_PX = 25, 40
 """Smallest number of grey levels between a box and its letters, and fewest pixels of letters that were not read."""

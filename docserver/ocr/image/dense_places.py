@@ -132,7 +132,9 @@ def _with_room(box: Box, side: int, size: tuple[int, int]) -> Box:
 
 
 def _joined(places: Iterable[Box]) -> list[Box]:
-    """The places, those as one that overlap or touch, unless they run in different directions as edges of a page do."""
+    """The places. Those that overlap or touch become one, unless they run in different directions, as the edges of a
+    page do.
+    """
     joined: list[Box] = []
     for box in places:
         place = box

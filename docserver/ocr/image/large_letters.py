@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from docserver.layout import Box, around
+from docserver.layout import Box, around, is_in
 from docserver.ocr.image.connected import connected
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import INK_CONTRAST
@@ -27,8 +27,8 @@ MAX_RUNS, MAX_MARKS = 20_000, 400
 text is large."""
 
 MAX_GAP, MAX_GAP_AT_POINT, MAX_OFFSET, MIN_RATIO = 0.33, 0.7, 0.4, 0.4
-"""Widest gap between two letters of a row, also of those with a point between them, largest difference of their lower
-ends, and smallest ratio of their heights, as multiples of the height of the higher one. Raised digits end higher."""
+"""Widest gap between two letters of a row, widest gap with a point in it, and largest difference of their lower ends,
+as multiples of the height of the higher one; and smallest ratio of their heights. Raised digits end higher."""
 
 MIN_OTHER = 0.5
 """Smallest height of another letter in the box of a word, as a multiple of that of the letters that are known. Raised
@@ -80,8 +80,8 @@ def rows_of_large_letters(seen: Overview, words: Sequence[Box]) -> list[LargeLet
     return [row for row in large if not any(_is_inside(row.box, other.box) for other in large if other is not row)]
 
 
-def are_all(seen: Overview, letters: Sequence[Box], word: Box) -> bool:
-    """True if nothing as large as the letters in these boxes is in the box of a word beside them."""
+def has_only(seen: Overview, letters: Sequence[Box], word: Box) -> bool:
+    """True if the box of a word has nothing as large as its letters outside of these boxes of letters."""
     left, top, right, bottom = (side // seen.step for side in word)
     ink = seen.contrasts[top : bottom + 1, left : right + 1] > INK_CONTRAST
     heights = [0]
@@ -95,8 +95,7 @@ def are_all(seen: Overview, letters: Sequence[Box], word: Box) -> bool:
 
 
 def _is_inside(box: Box, other: Box) -> bool:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return box[3] - box[1] < other[3] - other[1] and other[0] <= x <= other[2] and other[1] <= y <= other[3]
+    return box[3] - box[1] < other[3] - other[1] and is_in(other, box)
 
 
 def _large_letters(row: list[Box], points: Sequence[Box], step: int) -> LargeLetters:
@@ -122,8 +121,8 @@ def _is_accent(point: Box, letter: Box) -> bool:
 
 
 def _may_be_letters(marks: Boxes, *, least: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which marks have the size and the shape of a letter in a row with large ones. Those at an edge have not, nor have
-    frames.
+    """Which marks have the size and the shape of a letter in a row with large ones. Marks at the edge of the picture
+    and frames are none.
     """
     left, top, right, bottom = marks.T
     width, height = right - left, bottom - top
@@ -139,10 +138,6 @@ def _may_be_letters(marks: Boxes, *, least: float, shape: tuple[int, ...]) -> ND
 def _may_be_points(marks: Boxes) -> NDArray[np.bool_]:
     sides: Boxes = np.minimum(marks[:, 2] - marks[:, 0], marks[:, 3] - marks[:, 1])
     return sides >= MIN_POINT_PX
-
-
-def _height(box: Box) -> int:
-    return box[3] - box[1]
 
 
 def _whole_letters(marks: Sequence[Sequence[int]]) -> list[Box]:

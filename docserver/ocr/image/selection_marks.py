@@ -39,7 +39,7 @@ MAX_SHAPES = 3000
 """Most squares and rings of a page with boxes to tick, also those that are letters and cells. A pattern has more."""
 
 PAPER_STEP_PX = 8
-"""Side of the squares for which the paper is taken to be of one shade. To tell each pixel its own takes ten times as
+"""Side of the squares for which the paper is taken to be of one shade. A shade for each pixel takes ten times as
 long."""
 
 PAINTED = 0.12

@@ -63,6 +63,11 @@ class PageImage:
         """The overview of `image`."""
         return overview(self.image)
 
+    @property
+    def as_original(self) -> "PageImage":
+        """The picture as an original page of its own: what is in a part of it is placed in pixels of `image`."""
+        return PageImage(self.image, self.dpi, self.image.size)
+
     def rect_on_original(self, rect: Rect) -> Rect:
         """The rectangle on the original page around a rectangle of `image`."""
         on_page = _around_corners(self.to_original, rect)

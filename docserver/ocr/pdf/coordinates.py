@@ -260,13 +260,6 @@ def _map_rect(matrix: PdfMatrix, rect: Rect) -> Rect:
     return x0, y0, x1, y1
 
 
-def is_in(place: Rect, rect: Rect) -> bool:
-    """True if the middle of the rectangle is in this place."""
-    left, top, right, bottom = place
-    x0, y0, x1, y1 = rect
-    return left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
-
-
 def scaled(rect: Rect, scale: float) -> Rect:
     left, top, right, bottom = rect
     return left * scale, top * scale, right * scale, bottom * scale

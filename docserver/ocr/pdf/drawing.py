@@ -39,7 +39,7 @@ class PageDrawing:
 
     @property
     def width(self) -> int:
-        """That of each picture in pixels."""
+        """Width of each picture in pixels."""
         # pypdfium2 rounds it in the same way.
         width: float = self._scale * self._page.get_size()[0]
         return math.ceil(width)

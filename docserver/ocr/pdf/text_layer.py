@@ -34,7 +34,7 @@ from docserver.ocr.pdf.verification.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.verification.exact_words import exact_and_unread, unread_turned
 from docserver.ocr.pdf.verification.hidden_texts import hidden_texts
 from docserver.ocr.pdf.verification.illegible_words import legible, without_illegible
-from docserver.ocr.pdf.verification.lost_letters import with_lost_letters
+from docserver.ocr.pdf.verification.lost_letters import texts_with_lost_letters
 from docserver.ocr.pdf.verification.marked_words import marked_words
 from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.verification.typed_over import in_one_line, patched_words
@@ -178,7 +178,7 @@ def _layer(
     drawing = PageDrawing(pdf_page)
     unseen, layers = hidden_texts(objects, drawing=drawing, to_pixels=to_pixels)
     with _without(unseen, objects):
-        lost = with_lost_letters(pdf_page, objects.texts, layers)
+        lost = texts_with_lost_letters(pdf_page, objects.texts, layers)
         words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
@@ -292,7 +292,8 @@ def _text_of(page: Any, objects: PageObjects, *, turns: int | None = None) -> It
     """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them, or
     takes them for others that are drawn twice. Letters that are shadows of others are in none of them.
 
-    The text is that of the page as it is shown, or with so many quarter turns.
+    The page is read with this number of quarter turns. If that is None, it is read as it is shown, or if most words are
+    not upright then, with the turns with which they are.
     """
     with closing(TextPage(page, turns=turns)) as text_page:
         words = list(text_page.words())
@@ -319,7 +320,7 @@ def _text_of(page: Any, objects: PageObjects, *, turns: int | None = None) -> It
 
 
 def _turns_of(words: Iterable[PdfWord], page: Any) -> int | None:
-    """The quarter turns with which most words are upright; None if they are so as the page is shown."""
+    """The quarter turns with which most words are upright; None if they are upright on the page as it is shown."""
     turns = [word.orientation.turns for word in words]
     shown = page.get_rotation() // 90
     if 2 * turns.count(shown) >= len(turns):
@@ -330,7 +331,7 @@ def _turns_of(words: Iterable[PdfWord], page: Any) -> int | None:
 
 @contextmanager
 def _without(texts: Iterable[int], objects: PageObjects) -> Iterator[None]:
-    """PDFium has none of the text objects with these addresses in a text until the block ends. They are others then."""
+    """PDFium reads none of the text objects with these addresses until the block ends. They stay among the others."""
     handles = [objects.texts.pop(address) for address in texts]
     objects.others += handles
     with without_text_of(handles):

@@ -59,7 +59,7 @@ class CloseUps:
         """True if any reading of a place has text. The place must have been read."""
         return any(reading.text for reading in self._readings[place])
 
-    def may_be_sure_word(self, place: Box) -> bool:
+    def has_sure_letters(self, place: Box) -> bool:
         """True if two readings of a place are sure of letters or digits. The place must have been read."""
         sure = [reading for reading in self._readings[place] if reading.confidence >= SURE_PAGE_FROM]
         return sum(any(map(str.isalnum, reading.text)) for reading in sure) >= LEAST_SURE

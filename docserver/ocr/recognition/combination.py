@@ -225,10 +225,8 @@ def with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tu
         beside = _beside(line, blocks)
         if beside:
             blocks = with_words(blocks, {id(beside.words[-1]): [beside.words[-1], *words]})
-        elif blocks:
-            blocks = with_line(blocks, line)
         else:
-            blocks = (Block(line.box, (Paragraph(line.box, (line,)),)),)
+            blocks = with_line(blocks, line)
     return blocks
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
-from docserver.ocr.image.large_letters import are_all, rows_of_large_letters
+from docserver.ocr.image.large_letters import has_only, rows_of_large_letters
 from docserver.ocr.image.transform import PageImage, from_original, known_places, on_original
 from docserver.ocr.recognition.agreement import SURE_FROM
 from docserver.ocr.recognition.attempt import Attempt
@@ -38,7 +38,6 @@ multiples of the height of the place."""
 MAX_UNREAD, MAX_BEYOND, MIN_SPACE, MAX_SPACE = 0.25, 0.5, 0.2, 1.0
 """Widest part of a place without a word, widest part of a word beyond it, smallest gap between two words, and widest
 one between letters of a spaced word, as multiples of the height of the place. Words with smaller gaps are pieces."""
-
 
 MAX_APART, MIN_BESIDE = 3.0, 0.1
 """Largest distance between a large word and a line beside it that belongs to it, in the same measure, and smallest
@@ -81,7 +80,7 @@ class _Place:
         return is_close and self.height < other.height and other.box[3] - self.box[3] > MAX_UNREAD * other.height
 
     def continues(self, other: "_Place") -> bool:
-        """True if this is a part of the word that another place is the beginning of, with wide gaps between letters."""
+        """True if another place is the beginning of the same word, which has wide gaps between its letters."""
         height = max(self.height, other.height)
         is_in_line = abs(self.box[3] - other.box[3]) <= MAX_UNREAD * height
         is_one_word = any(word is same for word in self.words for same in other.words)
@@ -89,8 +88,8 @@ class _Place:
 
 
 def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[PageImage], Recognised]) -> Attempt:
-    """The attempt with large words that were missed or misread; something is left out if one may be that is not read.
-    `page` is the level page that was read.
+    """The attempt with large words that were missed or misread. It is marked as `left_out` if what may be a large word
+    could not be read. `page` is the level page that was read.
     """
     first = attempt.recognised.blocks
     if page.warp or not first:
@@ -99,18 +98,17 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
     words = list(words_of(seen))
     places = _places(page, words)
     boxes = [place.box for place in places]
-    # A word with letters beside a place, such as some that touch, would lose them.
+    # A word that also has letters outside of all places, such as letters that touch, would lose these.
     unsure = [
         place
         for place in places
-        if not place.is_sure and all(are_all(page.overview, boxes, word.box) for word in place.words)
+        if not place.is_sure and all(has_only(page.overview, boxes, word.box) for word in place.words)
     ]
     if not unsure or len(unsure) > MAX_READ:
         return attempt
-    # As a page of its own: the places are in pixels of its picture, not of the original page. All else is covered.
-    whole = PageImage(page.image, page.dpi, page.image.size)
-    close_ups = CloseUps(whole, recognise, words=[(0, 0, *page.image.size)])
-    elsewhere = _elsewhere(unsure)
+    # A word as large as the page covers all but the place that is read.
+    close_ups = CloseUps(page.as_original, recognise, words=[(0, 0, *page.image.size)])
+    in_own_line = _in_own_line(unsure)
     taken: dict[int, list[Word]] = {}
     added: list[Line] = []
     left_out = attempt.left_out
@@ -118,12 +116,12 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
         found = _read(close_ups, place)
         if found:
             taken |= {id(word): [] for word in place.words}
-            if id(place) in elsewhere:
+            if id(place) in in_own_line:
                 added.append(Line(around(word.box for word in found), tuple(found)))
             else:
                 taken[id(place.words[0])] = found
         elif place.letters > 1 and not place.fits:
-            left_out |= close_ups.may_be_sure_word(place.box)
+            left_out |= close_ups.has_sure_letters(place.box)
     if not taken and not added:
         return replace(attempt, left_out=left_out)
     after = on_original(_with_lines(with_words(seen, taken), added), page, known=known_places(seen, first))
@@ -133,7 +131,7 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
 def _places(page: PageImage, words: Sequence[Word]) -> list[_Place]:
     places: list[_Place] = []
     for row in rows_of_large_letters(page.overview, [word.box for word in words]):
-        there = [word for word in words if _is_in(word.box, row.box)]
+        there = [word for word in words if _was_read_in(word.box, row.box)]
         place = _Place(row.box, row.letters, there)
         first = next((other for other in places if place.continues(other)), None)
         if first:
@@ -143,16 +141,16 @@ def _places(page: PageImage, words: Sequence[Word]) -> list[_Place]:
     return places
 
 
-def _elsewhere(places: Sequence[_Place]) -> set[int]:
-    """The ids of those places whose text may not stand where it was read: because it was not, because a word is in
-    several of them, or because one of them is raised beside the other, as in prices.
+def _in_own_line(places: Sequence[_Place]) -> set[int]:
+    """The ids of the places whose text needs a line of its own: nothing was read there, or a word is in several places,
+    or the place is raised beside another one, as in prices, or has such a one beside it.
     """
     counts = Counter(id(word) for place in places for word in place.words)
-    own = {id(place) for place in places if not place.words or any(counts[id(word)] > 1 for word in place.words)}
+    apart = {id(place) for place in places if not place.words or any(counts[id(word)] > 1 for word in place.words)}
     for place, other in permutations(places, 2):
         if place.is_raised_beside(other):
-            own |= {id(place), id(other)}
-    return own
+            apart |= {id(place), id(other)}
+    return apart
 
 
 def _joined(first: _Place, second: _Place) -> _Place:
@@ -160,7 +158,7 @@ def _joined(first: _Place, second: _Place) -> _Place:
     return _Place(around([first.box, second.box]), first.letters + second.letters, words)
 
 
-def _is_in(word: Box, place: Box) -> bool:
+def _was_read_in(word: Box, place: Box) -> bool:
     width = min(word[2], place[2]) - max(word[0], place[0])
     height = min(word[3], place[3]) - max(word[1], place[1])
     word_height, place_height = word[3] - word[1], place[3] - place[1]
@@ -196,10 +194,8 @@ def _with_lines(blocks: tuple[Block, ...], added: Iterable[Line]) -> tuple[Block
         elif left:
             last = max(left, key=lambda other: other.box[2])
             blocks = _inserted(blocks, last, (last, line))
-        elif blocks:
-            blocks = with_line(blocks, line)
         else:
-            blocks = (Block(line.box, (Paragraph(line.box, (line,)),)),)
+            blocks = with_line(blocks, line)
     return blocks
 
 

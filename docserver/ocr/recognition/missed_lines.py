@@ -47,9 +47,8 @@ def with_missed_lines(
     if len(lines) < MIN_LINES or recognised.confidence < SURE_FROM:
         return recognised
     blocks = recognised.blocks
-    whole = PageImage(page.image, page.dpi, page.image.size)
     for band in _bands(page, lines):
-        part = cropped(whole, band)
+        part = cropped(page.as_original, band)
         for line in lines_of(on_original(recognise(part).blocks, part)):
             if line.confidence >= SURE_FROM:
                 blocks = with_line(blocks, line)
@@ -97,6 +96,8 @@ def with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
     """The blocks with another line. It follows the nearest line above it, if possible one that is not beside it. If
     there is none, the nearest one follows it.
     """
+    if not blocks:
+        return (Block(line.box, (Paragraph(line.box, (line,)),)),)
     nearest = min(lines_of(blocks), key=lambda other: _distance(other.box, line.box))
     return tuple(
         Block(

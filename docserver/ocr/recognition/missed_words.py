@@ -6,7 +6,7 @@ Tesseract's analysis of the layout takes short numbers in the columns of tables 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from docserver.layout import Box, Word, around, words_of
+from docserver.layout import Box, Word, around, is_in, words_of
 from docserver.ocr.image.transform import PageImage, from_original, known_places, on_original
 from docserver.ocr.image.unread_letters import places_of_unread_letters
 from docserver.ocr.recognition.agreement import SURE_FROM
@@ -51,7 +51,7 @@ def with_missed_words(
     boxes = [word.box for word in words]
     # What is around a word is its frame.
     spots = [
-        spot for spot in places_of_unread_letters(page.overview, boxes) if not any(map(_has_middle_of(spot), boxes))
+        spot for spot in places_of_unread_letters(page.overview, boxes) if not any(is_in(spot, box) for box in boxes)
     ]
     parts = {id(word): [spot for spot in spots if _are_close(word.box, spot, MAX_GAP_INSIDE)] for word in words}
     missed = [around(group) for group in joined(set(spots).difference(*parts.values()))]
@@ -65,9 +65,7 @@ def with_missed_words(
     ]
     if not unsure + missed or len(unsure) > MAX_READ or len(missed) > MAX_READ:
         return attempt
-    # As a page of its own: the places are in pixels of its picture, not of the original page.
-    of_picture = PageImage(page.image, page.dpi, page.image.size)
-    close_ups = CloseUps(of_picture, recognise, words=boxes, heights_px=HEIGHTS_PX)
+    close_ups = CloseUps(page.as_original, recognise, words=boxes, heights_px=HEIGHTS_PX)
     taken = {
         id(word): found
         for word in unsure
@@ -101,19 +99,14 @@ def _has_taken_in(word: Word, other: Word) -> bool:
 
 
 def _are_close(one: Box, other: Box, max_gap: float) -> bool:
-    """True if two places are beside each other in a line, with at most this gap as a multiple of the height of the
-    higher one. The lower one is at the middle of the other: raised digits and small print beside a price are not.
+    """True if two places are beside each other in a line. `max_gap` is the widest gap between them as a multiple of
+    the height of the higher one. The lower one must reach the middle of the higher one's height: raised digits and
+    small print beside a price do not.
     """
     gap = max(one[0], other[0]) - min(one[2], other[2])
     lower, higher = sorted((one, other), key=lambda place: place[3] - place[1])
     is_in_line = 2 * lower[1] <= higher[1] + higher[3] <= 2 * lower[3]
     return is_in_line and gap <= max_gap * (higher[3] - higher[1])
-
-
-def _has_middle_of(place: Box) -> Callable[[Box], bool]:
-    """Tells of boxes if their middle is in a place."""
-    left, top, right, bottom = place
-    return lambda box: 2 * left <= box[0] + box[2] <= 2 * right and 2 * top <= box[1] + box[3] <= 2 * bottom
 
 
 def _is_unsure(word: Word, *, numbers: bool) -> bool:
@@ -126,7 +119,7 @@ def _read(close_ups: CloseUps, place: Box, *, others: Iterable[Box], before: Wor
     """What is in a place; nothing if that is not sure, was read before, or is where another word is."""
     margin_px = round(MARGIN * (place[3] - place[1]))
     words = close_ups.words(place, margin_px=margin_px, before=before.text if before else None)
-    taken = [box for box in others if before is None or box != before.box]
-    if any(word.confidence < SURE_FROM or any(map(_has_middle_of(word.box), taken)) for word in words):
+    elsewhere = [box for box in others if before is None or box != before.box]
+    if any(word.confidence < SURE_FROM or any(is_in(word.box, box) for box in elsewhere) for word in words):
         return []
     return words

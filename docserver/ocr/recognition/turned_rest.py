@@ -50,7 +50,7 @@ def with_turned_rest(attempt: Attempt, page: PageImage, *, recognise: Callable[[
         return attempt
     blocks = tuple(_kept(first, {id(word) for word in unsure if _overlaps(word.box, lines)}))
     for line in lines:
-        blocks = with_line(blocks, line) if blocks else (Block(line.box, (Paragraph(line.box, (line,)),)),)
+        blocks = with_line(blocks, line)
     return replace(attempt, recognised=Recognised.of(blocks))
 
 

@@ -32,7 +32,7 @@ class Draft:
     cells: list[DraftCell]
     rect: Rect
     is_in_grid: bool = False
-    """True if ruled lines show for certain which words are in one cell."""
+    """True if ruled lines around each cell show which words are in it."""
 
     def cell_at(self, x: float, y: float) -> DraftCell | None:
         return next((cell for cell in self.cells if is_in((x, y), cell.rect)), None)

@@ -56,8 +56,8 @@ def _is_in_order(draft: Draft) -> bool:
 
 
 def _mixes_cells(draft: Draft) -> bool:
-    """True if lines of cells were read among those of other cells. They may be rows without rules between them if
-    numbers stand below each other, or if only one row has such cells, and all of its cells have several lines.
+    """True if lines of cells were read among those of other cells, unless these may be rows without rules between them:
+    if numbers stand below each other, or if only one row has such cells and all its cells have several lines.
     """
     torn = {cell.row for cell in draft.cells if cell.row_span == 1 and _is_torn(cell)}
     cells = [cell for cell in draft.cells if cell.words and cell.row_span == 1 and cell.row in torn]

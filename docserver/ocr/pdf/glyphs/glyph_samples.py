@@ -12,8 +12,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from docserver.layout import Rect, Word
-from docserver.ocr.pdf.coordinates import is_in
+from docserver.layout import Rect, Word, is_in
 from docserver.ocr.pdf.glyphs.glyph_pictures import EM, GlyphDrawing
 from docserver.ocr.pdf.glyphs.glyph_shapes import COMPARED, Likeness, alike
 from docserver.ocr.pdf.page_objects import bounds

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect
-from docserver.ocr.pdf.coordinates import PointsToPixels, is_in, join_near, scaled
+from docserver.layout import Rect, is_in
+from docserver.ocr.pdf.coordinates import PointsToPixels, join_near, scaled
 from docserver.ocr.pdf.page_objects import PlacedObject
 
 MAX_PATHS = 2_000

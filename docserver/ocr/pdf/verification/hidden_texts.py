@@ -29,7 +29,7 @@ MIN_SIDE = 0.2
 """Smallest length and height of a text with ink that one may see, in pixels of the drawing."""
 
 ANY_LETTER = "x"
-"""Stands for what a text object says."""
+"""Stands for the text of an object, which is not known here."""
 
 Numbers = npt.NDArray[np.float64]
 Pair = tuple[Numbers, Numbers]
@@ -38,8 +38,8 @@ Pair = tuple[Numbers, Numbers]
 def hidden_texts(
     objects: PageObjects, *, drawing: PageDrawing, to_pixels: PointsToPixels
 ) -> tuple[list[int], dict[int, int]]:
-    """The addresses of those text objects that nobody sees, though no other text covers them, among those that overlap
-    others; and address → number of a layer of the rest of these. In one layer, they do not overlap.
+    """Of the text objects that overlap others, the addresses of those that nobody sees even if the others are not
+    drawn; and of the rest, address → number of its layer. Objects in one layer do not overlap.
     """
     if len(objects.texts) < 2:
         return [], {}
@@ -87,7 +87,7 @@ def _unseen(
 
 
 def _in_one_place(rects: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The numbers of the places in which letters of two texts may be one over the other."""
+    """The numbers of each two rectangles in which letters of two texts may lie over each other."""
     try:
         one, other = overlapping(rects, squares_of(rects))
     except TextLayerRejected:
@@ -96,12 +96,15 @@ def _in_one_place(rects: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     (left, top, right, bottom), (x0, y0, x1, y1) = rects[one].T, rects[other].T
     length, height = np.minimum(right, x1) - np.maximum(left, x0), np.minimum(bottom, y1) - np.maximum(top, y0)
     lengths, heights = (right - left, x1 - x0), (bottom - top, y1 - y0)
-    are_alike = _share_letter(length, lengths, height, heights) | _share_letter(height, heights, length, lengths)
-    return list(dict.fromkeys(zip(one[are_alike].tolist(), other[are_alike].tolist(), strict=True)))
+    # Lines may run to the right, or upwards and downwards.
+    may_be = _may_share_letter(length, lengths, height, heights) | _may_share_letter(height, heights, length, lengths)
+    return list(dict.fromkeys(zip(one[may_be].tolist(), other[may_be].tolist(), strict=True)))
 
 
-def _share_letter(along: Numbers, lengths: Pair, across: Numbers, heights: Pair) -> npt.NDArray[np.bool_]:
-    """True where two texts have so much of their lengths along the line and heights across it in common."""
+def _may_share_letter(along: Numbers, lengths: Pair, across: Numbers, heights: Pair) -> npt.NDArray[np.bool_]:
+    """True where a letter of one text may be in the place of a letter of the other. `along` and `across` say what both
+    have in common along their line and across it.
+    """
     shorter, higher = np.minimum(*lengths), np.maximum(*heights)
     least = np.minimum(MIN_COMMON_LENGTH * higher, MIN_COMMON_SHARE * shorter)
     shared: npt.NDArray[np.bool_] = (across >= MIN_COMMON_HEIGHT * higher) & (along >= least)

@@ -1,7 +1,7 @@
 """Child side: finds text objects of a PDF page of which PDFium takes some letters for repeats of hidden ones.
 
-Of a line, only the amount may be covered, so that the line itself is not hidden. The equal digits of a new amount over
-it are lost then. What is lost is not known here.
+Only the end of a line may be hidden, such as an amount. The rest of the line is seen, so it stays in the page's text,
+and PDFium drops the digits of a new amount that equal hidden ones. Which digits it drops is not known here.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ from docserver.ocr.pdf.glyphs.letter_shadows import without_text_of
 from docserver.ocr.pdf.words.text_words import TextPage
 
 
-def with_lost_letters(page: Any, texts: Mapping[int, Any], layers: Mapping[int, int]) -> list[int]:
-    """The addresses of those text objects that have fewer letters beside the others than without them. `layers` has the
-    numbers of objects that overlap others. Those in one layer do not overlap.
+def texts_with_lost_letters(page: Any, texts: Mapping[int, Any], layers: Mapping[int, int]) -> list[int]:
+    """The addresses of the text objects of which PDFium reads fewer letters than without the objects that they overlap.
+    `layers` maps the addresses of objects that overlap others to the numbers of their layers, in which none overlap.
 
-    A text that is drawn twice loses all its letters, which are read once.
+    Objects that lose all letters are left out: their text is drawn twice, and is read once.
     """
     numbers = set(layers.values())
     if len(numbers) < 2:

@@ -23,14 +23,14 @@ Numbers = npt.NDArray[np.int_]
 
 
 def squares_of(rects: npt.NDArray[np.float64]) -> Numbers:
-    """Rows of the first column and row, and the last ones, of the squares of the grid in which each rectangle is."""
+    """For each rectangle, the first column and row and the last column and row of its squares in the grid."""
     # No drawing is larger than MAX_SIDE, but words may be.
     return np.clip(rects, 0, MAX_SIDE).astype(int) // GRID_PX
 
 
 def overlapping(rects: npt.NDArray[np.float64], grid: Numbers) -> tuple[Numbers, Numbers]:
-    """The numbers of the rectangles that overlap, pair by pair, and some pairs several times: of most pages, few words.
-    `grid` has their squares. Raises TextLayerRejected if there are too many in a square.
+    """The numbers of each two rectangles that overlap; some pairs come several times. `grid` is what `squares_of`
+    gives. Raises TextLayerRejected if there are too many in a square.
     """
     first, high, last, low = grid.T
     columns, rows = last - first + 1, low - high + 1

@@ -8,9 +8,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect
+from docserver.layout import Rect, is_in
 from docserver.ocr.pdf.annotations import each_annotation
-from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.words.pdf_words import PdfWord
 
 COMB_FLAG = 1 << 24

@@ -117,17 +117,17 @@ class PagePlacement:
             )
 
     def blocks(self) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
-        """Blocks in reading order, the most frequent direction first, and apart from them those that stand upside down
-        beside it. No block has both paragraphs that are exact and paragraphs with recognised words.
+        """Blocks in reading order, the most frequent direction first, and apart from these the blocks that are upside
+        down beside most words. No block has both paragraphs that are exact and paragraphs with recognised words.
         """
-        parts: tuple[list[Block], list[Block]] = [], []
+        blocks: list[Block] = []
+        upside_down: list[Block] = []
         rotation = self.rotation
         for direction, words in sorted(self._words.items(), key=lambda item: -len(item[1])):
             is_upside_down = abs(direction - rotation) % 360 == 180
             for ordered in order_words(words):
-                parts[is_upside_down].extend(_blocks(ordered))
-        first, last = map(tuple, parts)
-        return first, last
+                (upside_down if is_upside_down else blocks).extend(_blocks(ordered))
+        return tuple(blocks), tuple(upside_down)
 
     @property
     def rotation(self) -> int:

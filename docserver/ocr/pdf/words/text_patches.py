@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageChops
 
-from docserver.layout import Box, Rect
+from docserver.layout import Box, Rect, is_in
 from docserver.ocr.image.spots import components
-from docserver.ocr.pdf.coordinates import is_in, scaled, touched_pixels
+from docserver.ocr.pdf.coordinates import scaled, touched_pixels
 from docserver.ocr.pdf.drawn_pictures import has_print, is_photograph, most_frequent, with_clear_pictures
 from docserver.ocr.pdf.words.isolated_words import large_words, short_words
 from docserver.ocr.pdf.words.slanted_text import slanted_texts
