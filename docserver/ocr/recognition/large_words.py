@@ -123,7 +123,7 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
         elif place.letters > 1 and not place.fits:
             left_out |= close_ups.has_sure_letters(place.box)
     if not taken and not added:
-        return replace(attempt, left_out=left_out)
+        return attempt if left_out == attempt.left_out else replace(attempt, left_out=left_out)
     after = on_original(_with_lines(with_words(seen, taken), added), page, known=known_places(seen, first))
     return replace(attempt, recognised=Recognised.of(after), left_out=left_out)
 

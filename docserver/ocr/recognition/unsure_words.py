@@ -51,13 +51,17 @@ def _is_unsure(word: Word) -> bool:
 def with_unsure_words_read_again(attempt: Attempt, page: PageImage, engine: Ppocr) -> Attempt:
     """The attempt with the unsure words that the second engine reads better. `page` is the level page that was read."""
     first = attempt.recognised.blocks
+    # Without an unsure word, the words need not be mapped to the picture.
+    if not any(map(_is_unsure, words_of(first))):
+        return attempt
     seen = from_original(first, page)
     words = list(words_of(seen))
     unsure = sorted(filter(_is_unsure, words), key=lambda word: word.confidence)
+    boxes = [word.box for word in words]
     taken: dict[int, list[Word]] = {}
     for word in unsure[:MAX_READ]:
         margin_px = round(ROOM * (word.box[3] - word.box[1]))
-        part = part_with(word.box, page.as_original, margin_px=margin_px, words=[other.box for other in words])
+        part = part_with(word.box, page.as_original, margin_px=margin_px, words=boxes)
         found = engine.read(part.image.convert("RGB"), FoundLine((0, 0, *part.image.size), 0.0))
         least = word.confidence if is_number(word) else SURE_WORD_AGAIN_FROM
         if found and confidence_of(found) > least:
