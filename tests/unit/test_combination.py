@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from docserver.layout import Block, Box, EngineName, Line, Paragraph, Word, around, lines_of, words_of
-from docserver.ocr.recognition.combination import MAX_READ_ALONE, Combined, combined
+from docserver.ocr.recognition.combination import MAX_READ_ALONE, Combined, combined, with_words
 
 Given = tuple[str, int, float]
 """A word, where it begins, and its confidence. Letters are 10 pixels wide."""
@@ -201,6 +201,15 @@ def test_cells_of_a_row_keep_their_order() -> None:
     found = (((195, 90, 215, 130), [("7", 200, 99)]), ((295, 90, 345, 130), [("9.90", 300, 99)]))
 
     assert joined(blocks, ((0, 90, 45, 130), [("name", 0, 99)]), *found)[0] == ["name 7 9.90"]
+
+
+def test_a_line_that_is_a_little_askew_stays_one_line() -> None:
+    words = [word((str(number), 60 * number, 95), 300 - 2 * number) for number in range(10, 30)]
+    line = Line(around(each.box for each in words), tuple(words))
+
+    blocks = with_words([Block(line.box, (Paragraph(line.box, (line,)),))], {id(words[3]): [words[3]]})
+
+    assert texts(blocks) == [" ".join(each.text for each in words)]
 
 
 def test_a_word_whose_place_has_dirt_beside_it_is_not_given_twice() -> None:

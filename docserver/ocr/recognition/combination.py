@@ -1,12 +1,12 @@
 """Child side: joins the texts of two engines on one page: Tesseract's, and lines that the second engine has read.
 
 Tesseract's lines stay in their order. What the second engine has read of a line takes the place of Tesseract's words
-there. All boxes are in one picture, in which lines are level.
+there. All boxes are in one picture, in which lines are level or a little askew.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import mean, median
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
 from docserver.ocr.recognition.agreement import SURE_FROM, chosen
@@ -208,14 +208,20 @@ def _rows(line: Line, taken: dict[int, list[Word]]) -> Iterator[Line]:
         return
     words = [other for word in line.words for other in taken.get(id(word), [word])]
     rows: list[list[Word]] = []
-    for word in sorted(words, key=lambda word: _middle(word.box)[1]):
-        if rows and _middle(word.box)[1] < rows[-1][0].box[3]:
-            rows[-1].append(word)
-        else:
+    for word in sorted(words, key=lambda word: word.box[0]):
+        # Lines may be a little askew, so that only words near each other show whether they are in one row.
+        row = next((row for row in rows if _are_level(row[-1].box, word.box)), None)
+        if row is None:
             rows.append([word])
-    for row in rows:
-        row.sort(key=lambda word: word.box[0])
+        else:
+            row.append(word)
+    for row in sorted(rows, key=lambda row: mean(_middle(word.box)[1] for word in row)):
         yield Line(around(word.box for word in row), tuple(row))
+
+
+def _are_level(box: Box, other: Box) -> bool:
+    """True if one of two boxes is at the height of the other one's middle."""
+    return box[1] < _middle(other)[1] < box[3] or other[1] < _middle(box)[1] < other[3]
 
 
 def with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tuple[Block, ...]:
