@@ -182,7 +182,7 @@ system:
 
 .venv/for-run: requirements.lock setup.cfg pyproject.toml $(if $(USABLE),,again) | system
 	@$(make-venv)
-	echo "installing docserver"
+	echo "installing docserver, which takes a minute or two"
 	$(call install-locked,build)
 	$(call install-locked,run)
 	$(call install-locked,ppocr,--no-deps)
