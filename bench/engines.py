@@ -1,6 +1,7 @@
-"""Compares the engines on pages that are hard to read: how much each reads right, and the CPU time it takes.
+"""Compares docserver's engines, and what people use instead, on pages that are hard to read: how much each reads right,
+and the CPU time it takes.
 
-`python -m bench.engines` reads eight pages of each group in this process, `--quick` two.
+`python -m bench.engines` reads eight pages of each group, `--quick` two. docserver's engines read in this process.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +19,11 @@ from PIL import Image
 from bench import camera, pages
 from bench.accuracy import error_rate
 from bench.pages import Page
+from bench.peers import Peer
+from bench.peers.ocrmypdf import OcrMyPdf
+from bench.peers.plain import Plain
+from bench.peers.scripts import Script
+from bench.workloads import Upload
 from docserver.ocr.child import tasks
 from docserver.ocr.engine import Engine, describe, second_engine
 from docserver.ocr.limits import Limits
@@ -63,15 +69,23 @@ def word_f1(truth: str, read: str) -> float:
     return 2 * (wanted & found).total() / total if total else 1.0
 
 
+PEERS: Sequence[Peer] = (
+    Plain(),
+    Script("RapidOCR", "bench.peers.rapidocr_script", needs="cv2"),
+    OcrMyPdf(others=()),
+    Script("kreuzberg", "bench.peers.kreuzberg", needs="kreuzberg"),
+)
+
+
 def main() -> None:
-    """Print a table: for each group and engine, word F1, wrong characters and CPU seconds a page."""
+    """Print a table: for each group and engine or peer, word F1, wrong characters and CPU seconds a page."""
     count = QUICK_PAGES if "--quick" in sys.argv else PAGES
     engine, second = asyncio.run(describe("auto")), second_engine()
     if second is None:
         raise SystemExit("PP-OCR is not installed; see docs/reading.md")
     with tempfile.TemporaryDirectory(prefix="docserver-bench-") as directory:
         limits = _limits(Path(directory), engine, second.directory)
-        print("| group | engine | word F1 | wrong characters | CPU seconds a page |")
+        print("| group | reader | word F1 | wrong characters | CPU seconds a page |")
         print("|---|---|---|---|---|")
         for group, draw in GROUPS.items():
             drawn = [draw(seed) for seed in range(count)]
@@ -79,10 +93,32 @@ def main() -> None:
                 _read(drawn[0].image, choice, limits)
                 began = time.process_time()
                 texts = [_read(page.image, choice, limits) for page in drawn]
-                cpu_s = (time.process_time() - began) / count
-                truths = [page.text for page in drawn]
-                f1 = sum(map(word_f1, truths, texts)) / count
-                print(f"| {group} | {choice} | {f1:.3f} | {error_rate(truths, texts):.1%} | {cpu_s:.2f} |", flush=True)
+                _show(group, f"docserver, {choice}", drawn, texts, cpu_s=time.process_time() - began)
+            for peer in PEERS:
+                if peer.missing():
+                    print(f"| {group} | {peer.name} | {peer.missing()} is not installed | | |", flush=True)
+                else:
+                    texts, cpu_s = _read_by(peer, drawn)
+                    _show(group, peer.name, drawn, texts, cpu_s=cpu_s)
+
+
+def _show(group: str, reader: str, drawn: Sequence[Page], texts: list[str], *, cpu_s: float) -> None:
+    truths = [page.text for page in drawn]
+    f1 = sum(map(word_f1, truths, texts)) / len(drawn)
+    wrong = error_rate(truths, texts)
+    print(f"| {group} | {reader} | {f1:.3f} | {wrong:.1%} | {cpu_s / len(drawn):.2f} |", flush=True)
+
+
+def _read_by(peer: Peer, drawn: Sequence[Page]) -> tuple[list[str], float]:
+    """What a peer reads, and the CPU seconds it takes."""
+    with tempfile.TemporaryDirectory(prefix="docserver-bench-") as directory:
+        uploads = []
+        for number, page in enumerate(drawn):
+            path = Path(directory) / f"{number}.png"
+            page.image.save(path)
+            uploads.append(Upload(path.name, b"", (page.text,)))
+        outcome = peer.read(uploads, Path(directory))
+    return outcome.texts, outcome.cpu_s
 
 
 def _read(image: Image.Image, choice: EngineChoice, limits: Limits) -> str:
