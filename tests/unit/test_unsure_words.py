@@ -47,12 +47,14 @@ def read_again(shown: list[str], read: list[tuple[str, float]], engine: Ppocr) -
     return list(words_of(with_unsure_words_read_again(attempt(words), image, engine).recognised.blocks))
 
 
-@pytest.mark.parametrize("text", ["75", "4.75", "MS", "Al", "SOLB", "A4-7b"])
+@pytest.mark.parametrize(
+    "text", ["75", "4.75", "MS", "Al", "SOLB", "A4-7b", "HbAic", "mmolll", "mmol/|", "www.acmell.com"]
+)
 def test_what_may_be_a_number(text: str) -> None:
     assert is_number(Word(text, (0, 0, 9, 9), 50))
 
 
-@pytest.mark.parametrize("text", ["the", "TOTAL", "Ölx", "--", "ÄÖ", "$"])
+@pytest.mark.parametrize("text", ["the", "TOTAL", "Ölx", "--", "ÄÖ", "$", "xviii", "end."])
 def test_what_is_no_number(text: str) -> None:
     assert not is_number(Word(text, (0, 0, 9, 9), 50))
 
@@ -94,3 +96,20 @@ def test_what_the_second_engine_is_less_sure_of_is_not_taken(engine: Ppocr) -> N
     word = Word("15", box, 94.0)
 
     assert list(words_of(with_unsure_words_read_again(attempt([word]), smudged, engine).recognised.blocks)) == [word]
+
+
+def test_a_word_that_none_is_gives_way_to_a_less_sure_one(engine: Ppocr) -> None:
+    words = read_again(["HbA1c", "mmol/l"], [("HbAic", 80), ("mmoll/|", 84)], engine)
+
+    assert [word.text for word in words] == ["HbA1c", "mmol/l"]
+
+
+@pytest.mark.parametrize(
+    ("read", "shown"), [("vs", "VS"), ("[6],", "[6]"), ("3'654.78", "3654.78"), ("Il", "II"), ("12.50.", "12.50")]
+)
+def test_a_word_is_kept_where_the_second_engine_cannot_know_better(read: str, shown: str, engine: Ppocr) -> None:
+    assert [word.text for word in read_again([shown], [(read, 60)], engine)] == [read]
+
+
+def test_units_are_kept(engine: Ppocr) -> None:
+    assert [word.text for word in read_again(["UA", "mg/dl"], [("U/l", 60), ("mg/dl", 60)], engine)] == ["U/l", "mg/dl"]

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from docserver.layout import Box
 from docserver.ocr.image.runs import runs_in_rows
 from docserver.ocr.image.shades import Mask
 
@@ -17,8 +18,37 @@ def connected(ink: Mask) -> Boxes:
         return np.empty((0, 4), dtype=np.int64)
     upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
     groups = _lowest_connected(rows.size, upper, lower)
+    order, firsts = _in_groups(groups)
+    return _around_groups(rows, starts, ends, order=order, firsts=firsts)
+
+
+def connected_at(ink: Mask, place: Box) -> list[tuple[Box, int]]:
+    """The boxes around the groups of connected pixels that have some in a place, and how many pixels each has."""
+    rows, starts, ends = runs_in_rows(ink)
+    if not rows.size:
+        return []
+    upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
+    groups = _lowest_connected(rows.size, upper, lower)
+    order, firsts = _in_groups(groups)
+    boxes = _around_groups(rows, starts, ends, order=order, firsts=firsts).tolist()
+    sizes = np.add.reduceat((ends - starts)[order], firsts).tolist()
+    left, top, right, bottom = place
+    is_there = (rows >= top) & (rows < bottom) & (starts < right) & (ends > left)
+    reached = np.logical_or.reduceat(is_there[order], firsts).tolist()
+    return [
+        ((x0, y0, x1, y1), size)
+        for (x0, y0, x1, y1), size, is_reached in zip(boxes, sizes, reached, strict=True)
+        if is_reached
+    ]
+
+
+def _in_groups(groups: Boxes) -> tuple[Boxes, Boxes]:
+    """The numbers of the runs, those of a group together, and where each group begins among them."""
     order = np.argsort(groups, kind="stable")
-    firsts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    return order, np.flatnonzero(np.diff(groups[order], prepend=-1))
+
+
+def _around_groups(rows: Boxes, starts: Boxes, ends: Boxes, *, order: Boxes, firsts: Boxes) -> Boxes:
     sides = (
         np.minimum.reduceat(starts[order], firsts),
         np.minimum.reduceat(rows[order], firsts),

@@ -4,7 +4,7 @@ Tesseract's lines stay in their order. What the second engine has read of a line
 there. All boxes are in one picture, in which lines are level or a little askew.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
@@ -192,6 +192,23 @@ def with_words(blocks: Iterable[Block], taken: dict[int, list[Word]]) -> tuple[B
         for block in blocks
         if (paragraphs := tuple(_paragraphs(block, taken)))
     )
+
+
+def with_others(blocks: Iterable[Block], others: Mapping[int, Word | None]) -> tuple[Block, ...]:
+    """The blocks with another word or none in the places of some, by their ids, without what gets empty. Each
+    stays in its line.
+    """
+    changed = []
+    for block in blocks:
+        paragraphs = []
+        for paragraph in block.paragraphs:
+            rows = [[other for word in line.words if (other := others.get(id(word), word))] for line in paragraph.lines]
+            lines = tuple(Line(around(word.box for word in row), tuple(row)) for row in rows if row)
+            if lines:
+                paragraphs.append(Paragraph(around(line.box for line in lines), lines))
+        if paragraphs:
+            changed.append(Block(around(paragraph.box for paragraph in paragraphs), tuple(paragraphs)))
+    return tuple(changed)
 
 
 def _paragraphs(block: Block, taken: dict[int, list[Word]]) -> Iterator[Paragraph]:

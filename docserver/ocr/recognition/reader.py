@@ -22,10 +22,12 @@ from docserver.ocr.image.way_up import way_up
 from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.boxed_words import with_boxed_words
+from docserver.ocr.recognition.cut_words import with_cut_words_joined
 from docserver.ocr.recognition.doubled_letters import without_doubled_letters
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.large_words import with_large_words
+from docserver.ocr.recognition.lone_signs import with_signs_as_drawn
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
 from docserver.ocr.recognition.missed_words import with_missed_words
@@ -174,7 +176,9 @@ class PageReader:
         if self._analysis is None:
             return attempt
         level = self._level_page(attempt.rotation, self._analysis)
-        return attempt if level.warp else with_unsure_words_read_again(attempt, level, engine)
+        # If curved lines were made straight, nothing maps the boxes of words to that picture. Words are level enough.
+        page = turned(self._original, attempt.rotation) if level.warp else level
+        return with_unsure_words_read_again(attempt, page, engine)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
@@ -313,6 +317,7 @@ class PageReader:
                 best = best if better(with_lone, another) is with_lone else another
         best = self._in_other_layouts(self._with_turned_rest(best, analysis), analysis)
         best = self._with_missed_words(best, analysis)
+        best = with_cut_words_joined(with_signs_as_drawn(best, turned(self._original, best.rotation)))
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best

@@ -4,6 +4,7 @@ of which it is not quite sure.
 No list of words shows Tesseract that `15` is `75`, or that `MS` is `M5`.
 """
 
+import re
 from dataclasses import replace
 
 from docserver.layout import EngineName, Word, confidence_of, words_of
@@ -12,6 +13,7 @@ from docserver.ocr.recognition.agreement import chosen
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.close_ups import part_with
 from docserver.ocr.recognition.combination import with_words
+from docserver.ocr.recognition.doubled_letters import ALIKE
 from docserver.ocr.recognition.ppocr.detector import ROOM, FoundLine
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.tesseract import Recognised
@@ -32,11 +34,24 @@ MAX_CODE_LETTERS, MAX_LETTERS_OF_ANY_CASE = 4, 2
 """Most letters of a word that may be a code, or a number: in capitals, such as `MS` for `M5`, and in others, such as
 `Al` for `41`."""
 
+MIXED = re.compile(r"[^\W\d_]([/@|]|\.(?=\w))|[a-z][A-Z]|([a-hj-vyz])\2\2")
+"""What units, addresses and codes have: signs between letters, capitals behind small letters, a letter three times."""
+
+NO_TEXT = re.compile(r"\w.?\||([a-hj-vyz])\1\1")
+"""What a word has only by mistake: a bar in it, or a letter three times that is neither in `www` nor in `viii`."""
+
+UNIT, CAPITAL_LITRE = re.compile(r"[^\W\d_]{1,4}/[mdµun]?[lL]"), re.compile(r"\b(\w{0,2}mol|[mk]?I?U|[mµunk]?g)/I\b")
+"""Units such as `U/l`, of which the second engine makes `UA`, and those in which it takes the litre for a capital `I`.
+"""
+
+SEPARATORS = re.compile(r"[.,;:]|(?<=\d)['\u2019](?=\d)")
+"""What the second engine leaves out at times."""
+
 
 def is_number(word: Word) -> bool:
     """True if a word has digits, or may be a number or code that was read as letters."""
     text = word.text
-    if any(map(str.isdigit, text)):
+    if any(map(str.isdigit, text)) or MIXED.search(text):
         return True
     may_be_code = (text.isupper() and len(text) <= MAX_CODE_LETTERS) or len(text) <= MAX_LETTERS_OF_ANY_CASE
     return text.isascii() and text.isalpha() and may_be_code
@@ -45,7 +60,29 @@ def is_number(word: Word) -> bool:
 def _is_unsure(word: Word) -> bool:
     below = SURE_NUMBER_FROM if is_number(word) else SURE_WORD_FROM
     is_word = any(map(str.isalnum, word.text))
-    return is_word and word.confidence < below and word.engine is EngineName.TESSERACT
+    is_unsure = is_word and word.confidence < below and word.engine is EngineName.TESSERACT
+    return is_unsure and not UNIT.fullmatch(word.text)
+
+
+def _least(word: Word) -> float:
+    """The second engine must be surer than this of another reading of a word."""
+    if NO_TEXT.search(word.text):
+        return 0.0
+    return word.confidence if is_number(word) else SURE_WORD_AGAIN_FROM
+
+
+def _are_alike(text: str, other: str) -> bool:
+    """True if two texts differ only in what does not show in a word that is read alone, such as a capital that looks
+    like a small letter, or in points that the second engine leaves out.
+    """
+    if text == other:
+        return False
+    if len(text) != len(other):
+        return len(other) < len(text) and SEPARATORS.sub("", text) == SEPARATORS.sub("", other)
+    return all(
+        one == another or {one, another} == {"l", "I"} or (one.lower() == another.lower() and one.lower() in ALIKE)
+        for one, another in zip(text, other, strict=True)
+    )
 
 
 def with_unsure_words_read_again(attempt: Attempt, page: PageImage, engine: Ppocr) -> Attempt:
@@ -62,9 +99,13 @@ def with_unsure_words_read_again(attempt: Attempt, page: PageImage, engine: Ppoc
     for word in unsure[:MAX_READ]:
         margin_px = round(ROOM * (word.box[3] - word.box[1]))
         part = part_with(word.box, page.as_original, margin_px=margin_px, words=boxes)
-        found = engine.read(part.image.convert("RGB"), FoundLine((0, 0, *part.image.size), 0.0))
-        least = word.confidence if is_number(word) else SURE_WORD_AGAIN_FROM
-        if found and confidence_of(found) > least:
+        found = [
+            replace(other, text=CAPITAL_LITRE.sub(r"\1/l", other.text))
+            for other in engine.read(part.image.convert("RGB"), FoundLine((0, 0, *part.image.size), 0.0))
+        ]
+        if not found or _are_alike(word.text, " ".join(other.text for other in found)):
+            continue
+        if confidence_of(found) > _least(word):
             taken[id(word)] = chosen([word], [replace(other, box=box_on_original(other.box, part)) for other in found])
     if not taken:
         return attempt
