@@ -43,7 +43,8 @@ def test_what_was_cut_is_one_word(parts: tuple[str | int, ...], whole: str) -> N
 @pytest.mark.parametrize(
     ("before", "gap", "behind"),
     [
-        ("8,334.", 90, "05"),
+        ("8,334.", 50, "05"),
+        ("20.", 35, "33"),
         ("2019.", 35, "12"),
         ("8,334.", 35, "055"),
         ("21", 35, "277.77"),
@@ -61,3 +62,28 @@ def test_two_words_stay_two(before: str, gap: int, behind: str) -> None:
 
 def test_words_of_the_second_engine_are_not_joined() -> None:
     assert joined("8,334.", 35, "05", engine=EngineName.PPOCR) == ["8,334.", "05"]
+
+
+def test_where_points_have_much_room_shorter_amounts_are_joined_too() -> None:
+    table: list[str | int] = [
+        "1,250.",
+        50,
+        "15",
+        200,
+        "8,334.",
+        45,
+        "05",
+        200,
+        "6,",
+        50,
+        "266.",
+        50,
+        "32",
+        200,
+        "20.",
+        50,
+        "33",
+    ]
+
+    assert joined(*table, 200, "2,784.", 50, "71-") == ["1,250.15", "8,334.05", "6,266.32", "20.33", "2,784.71-"]
+    assert joined(*table) == [part for part in table if isinstance(part, str)]
