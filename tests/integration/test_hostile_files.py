@@ -22,8 +22,8 @@ from tests.support.hostile import pdf as hostile_pdf
 from tests.support.slots import count_pages, set_page_timeout
 from tests.support.waiting import HANG_S
 
-SHORT_S = 2.0
-"""For the files that would take any time."""
+SHORT_S = 0.5
+"""For the files that would take any time, and take all of it."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
