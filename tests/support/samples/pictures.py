@@ -5,6 +5,7 @@ import struct
 import zlib
 from base64 import b64decode
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from PIL import ExifTags, Image, ImageDraw, ImageFont
@@ -38,6 +39,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
+@cache
 def png(text: str = TEXT) -> bytes:
     return saved(picture(text), "PNG", dpi=(DPI, DPI))
 
