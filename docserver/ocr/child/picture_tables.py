@@ -3,7 +3,8 @@
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.rule_places import rule_places
 from docserver.ocr.recognition.attempt import Attempt
-from docserver.ocr.tables.frame import Frame
+from docserver.ocr.tables.block_order import in_order_of_places
+from docserver.ocr.tables.frame import Frame, frame_of
 from docserver.ocr.tables.page import PageTables, tables_of
 from docserver.ocr.tables.rules import Rules, rules_of_level
 
@@ -14,8 +15,10 @@ def picture_tables(attempt: Attempt, picture: Picture) -> PageTables:
     def rules(frame: Frame) -> Rules:
         return rules_of_level(rule_places(picture.image, rotation=frame.rotation, skew=frame.skew))
 
+    blocks = attempt.recognised.blocks
+    frame = frame_of(blocks, width=picture.image.width, height=picture.image.height, rotation=attempt.rotation)
     return tables_of(
-        attempt.recognised.blocks,
+        in_order_of_places(blocks, frame),
         width=picture.image.width,
         height=picture.image.height,
         rotation=attempt.rotation,
