@@ -65,25 +65,8 @@ def test_words_of_the_second_engine_are_not_joined() -> None:
 
 
 def test_where_points_have_much_room_shorter_amounts_are_joined_too() -> None:
-    table: list[str | int] = [
-        "1,250.",
-        50,
-        "15",
-        200,
-        "8,334.",
-        45,
-        "05",
-        200,
-        "6,",
-        50,
-        "266.",
-        50,
-        "32",
-        200,
-        "20.",
-        50,
-        "33",
-    ]
+    amounts = ("1,250.", "15"), ("8,334.", "05"), ("6,", "266.", "32"), ("20.", "33")
+    table = [part for amount in amounts for digits in amount for part in (digits, 50 if digits != amount[-1] else 200)]
 
-    assert joined(*table, 200, "2,784.", 50, "71-") == ["1,250.15", "8,334.05", "6,266.32", "20.33", "2,784.71-"]
+    assert joined(*table, "2,784.", 50, "71-") == ["1,250.15", "8,334.05", "6,266.32", "20.33", "2,784.71-"]
     assert joined(*table) == [part for part in table if isinstance(part, str)]

@@ -44,8 +44,8 @@ UNIT, CAPITAL_LITRE = re.compile(r"[^\W\d_]{1,4}/[mdµun]?[lL]"), re.compile(r"\
 """Units such as `U/l`, of which the second engine makes `UA`, and those in which it takes the litre for a capital `I`.
 """
 
-SEPARATORS = re.compile(r"[.,;:]|(?<=\d)['\u2019](?=\d)")
-"""What the second engine leaves out at times."""
+SEPARATORS = re.compile(r"(?<=\d)[.,:'\u2019](?=\d)|(?<=.\D)[.,;:]$")
+"""What the second engine leaves out at times. Behind digits, dirt may be a point to Tesseract."""
 
 
 def is_number(word: Word) -> bool:
