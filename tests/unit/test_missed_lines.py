@@ -99,7 +99,7 @@ def test_a_line_whose_words_have_too_low_boxes_is_not_added_again() -> None:
     "page",
     [
         pytest.param(sheet((100, 350, 700, 353), letters=False), id="a rule"),
-        pytest.param(sheet((300, 340, 340, 364)), id="a short word"),
+        pytest.param(sheet((300, 340, 308, 364)), id="a stroke"),
         pytest.param(sheet((100, 320, 700, 388), letters=False), id="a picture"),
     ],
 )

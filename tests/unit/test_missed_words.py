@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from docserver.layout import Block, Box, Line, Paragraph, Word, around, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, is_in, words_of
 from docserver.ocr.image.transform import PageImage, on_original
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.missed_words import with_missed_words
@@ -99,3 +99,69 @@ def test_words_in_a_dark_band_do_not_take_in_those_beside_them() -> None:
     found = with_missed_words(Attempt(before, 0, "eng"), PageImage(inverted, 300, inverted.size), recognise=recognise)
 
     assert texts(found) == WORDS
+
+
+def table() -> tuple[PageImage, dict[str, Box]]:
+    """Names and numbers in rows, and the boxes of the cells by their text."""
+    image, font = Image.new("L", (1000, 1000), 255), ImageFont.load_default(size=40)
+    boxes: dict[str, Box] = {}
+    rows = [("2", "Valve", "black"), ("3", "Cable", "white"), ("4", "Paint", "green"), ("5", "Hose", "red")]
+    for row, cells in enumerate(rows):
+        for left, text in zip((100, 200, 400), cells, strict=True):
+            ImageDraw.Draw(image).text((left, 200 + 80 * row), text, font=font, fill=0)
+            x0, y0, x1, y1 = font.getbbox(text)
+            boxes[text] = (int(left + x0), int(200 + 80 * row + y0), int(left + x1), int(200 + 80 * row + y1))
+    return PageImage(image, 300, image.size), boxes
+
+
+def named(boxes: dict[str, Box]) -> list[Word]:
+    return [Word(text, box, 95.0) for text, box in boxes.items() if text.isalpha()]
+
+
+def cell_in(part: PageImage, boxes: dict[str, Box]) -> tuple[str, Box]:
+    """The text and the box of the cell in a part of the page."""
+    left, top, right, bottom = part.rect_on_original((0, 0, *part.image.size))
+    return next((text, box) for text, box in boxes.items() if left < box[0] < right and top < box[1] < bottom)
+
+
+def test_cells_take_the_place_of_a_line_that_runs_downwards() -> None:
+    image, boxes = table()
+    downwards = Word("NWRO", around(box for text, box in boxes.items() if text.isdigit()), 20.0)
+
+    def recognise(part: PageImage) -> Recognised:
+        text, box = cell_in(part, boxes)
+        return recognised([Word(text, box, 95.0)])
+
+    before = Attempt(recognised([*named(boxes), downwards]), 0, "eng")
+    found = with_missed_words(before, image, recognise=recognise)
+
+    assert sorted(texts(found)) == sorted(boxes)
+    assert not found.missed
+
+
+def test_places_whose_readings_differ_are_told() -> None:
+    image, boxes = table()
+    readings = iter(["2", "7", "Z", "?"] * len(boxes))
+
+    def recognise(part: PageImage) -> Recognised:
+        text, box = cell_in(part, boxes)
+        return recognised([Word(next(readings) if text == "3" else text, box, 95.0)])
+
+    found = with_missed_words(Attempt(recognised(named(boxes)), 0, "eng"), image, recognise=recognise)
+
+    assert sorted(texts(found)) == sorted(set(boxes) - {"3"})
+    assert len(found.missed) == 1
+    assert is_in(boxes["3"], found.missed[0])
+
+
+def test_a_dash_in_a_cell_is_a_word() -> None:
+    image, boxes = table()
+    draw = ImageDraw.Draw(image.image)
+    draw.rectangle(boxes["3"], fill=255)
+    left, top, _, bottom = boxes["3"]
+    draw.rectangle((left, (top + bottom) // 2, left + 14, (top + bottom) // 2 + 4), fill=0)
+    read = [Word(text, box, 95.0) for text, box in boxes.items() if text != "3"]
+
+    found = with_missed_words(Attempt(recognised(read), 0, "eng"), image, recognise=lambda _: NOTHING)
+
+    assert sorted(texts(found)) == sorted([*(word.text for word in read), "-"])

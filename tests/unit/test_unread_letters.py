@@ -55,6 +55,18 @@ def test_marks_in_cells_that_are_far_apart_are_counted() -> None:
     assert unread(image, boxes) == 16
 
 
+@pytest.mark.parametrize("number", ["11", "25", "00", "777"])
+def test_the_digits_of_a_number_are_no_row_of_one_sign(number: str) -> None:
+    assert unread(*page(unread=number)) == len(number)
+
+
+def test_the_edge_of_a_photographed_page_is_no_picture_of_what_is_on_it() -> None:
+    image, boxes = page(unread="25")
+    ImageDraw.Draw(image).rectangle((10, 10, 990, 990), outline=60, width=30)
+
+    assert unread(image, boxes) == 2
+
+
 @pytest.mark.parametrize("signs", ["*" * 40, "=" * 30, "- " * 30, "." * 60])
 def test_rows_of_one_sign_are_not_letters(signs: str) -> None:
     assert unread(*page(unread=signs)) == 0

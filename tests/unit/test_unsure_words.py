@@ -115,3 +115,23 @@ def test_units_are_kept(engine: Ppocr) -> None:
 
 def test_dirt_behind_a_number_is_no_point(engine: Ppocr) -> None:
     assert [word.text for word in read_again(["08:58"], [("08:58.", 78)], engine)] == ["08:58"]
+
+
+def test_places_that_tesseract_could_not_read_are_read(engine: Ppocr) -> None:
+    image, (first, missed, last) = page(["Valve", "11", "bread"])
+    before = replace(attempt([Word("Valve", first, 96.0), Word("bread", last, 96.0)]), missed=(missed,))
+
+    after = with_unsure_words_read_again(before, image, engine)
+
+    assert [word.text for word in words_of(after.recognised.blocks)] == ["Valve", "11", "bread"]
+    assert not after.missed
+
+
+def test_places_without_letters_are_no_longer_missed(engine: Ppocr) -> None:
+    image, (first,) = page(["Valve"])
+    _, top, right, bottom = first
+    before = replace(attempt([Word("Valve", first, 96.0)]), missed=((right + 20, top, right + 40, bottom),))
+
+    after = with_unsure_words_read_again(before, image, engine)
+
+    assert after == replace(before, missed=())

@@ -298,7 +298,7 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
     recognised = attempt.recognised
     found = picture_tables(attempt, picture)
     confidence = EXACT if attempt.is_blank else recognised.confidence * (1 - attempt.unread_share)
-    is_whole = not (attempt.left_out or attempt.unread_share)
+    is_whole = not (attempt.left_out or attempt.unread_share or attempt.missed)
     return Reading(
         width=picture.image.width,
         height=picture.image.height,

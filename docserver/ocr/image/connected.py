@@ -17,7 +17,7 @@ def connected(ink: Mask) -> Boxes:
     if not rows.size:
         return np.empty((0, 4), dtype=np.int64)
     upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
-    groups = _lowest_connected(rows.size, upper, lower)
+    groups = lowest_connected(rows.size, upper, lower)
     order, firsts = _in_groups(groups)
     return _around_groups(rows, starts, ends, order=order, firsts=firsts)
 
@@ -28,7 +28,7 @@ def connected_at(ink: Mask, place: Box) -> list[tuple[Box, int]]:
     if not rows.size:
         return []
     upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
-    groups = _lowest_connected(rows.size, upper, lower)
+    groups = lowest_connected(rows.size, upper, lower)
     order, firsts = _in_groups(groups)
     boxes = _around_groups(rows, starts, ends, order=order, firsts=firsts).tolist()
     sizes = np.add.reduceat((ends - starts)[order], firsts).tolist()
@@ -63,7 +63,7 @@ def first_connected(ink: Mask) -> Mask:
     height, width = ink.shape
     rows, starts, ends = runs_in_rows(ink)
     upper, lower = _touching(rows, starts, ends, width=width, corners=False)
-    in_group = _lowest_connected(rows.size, upper, lower) == 0
+    in_group = lowest_connected(rows.size, upper, lower) == 0
     edges = np.zeros(height * width + 1, dtype=np.int8)
     edges[(rows * width + starts)[in_group]] += 1
     edges[(rows * width + ends)[in_group]] -= 1
@@ -90,7 +90,7 @@ def pairs_in(firsts: Boxes, ends: Boxes) -> tuple[Boxes, Boxes]:
     return ranges, np.repeat(firsts, counts) + np.arange(ranges.size) - before
 
 
-def _lowest_connected(count: int, first: Boxes, second: Boxes) -> Boxes:
+def lowest_connected(count: int, first: Boxes, second: Boxes) -> Boxes:
     """For each of so many things, the lowest number among those that pairs connect with it."""
     lowest = np.arange(count)
     while first.size:

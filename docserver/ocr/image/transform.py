@@ -31,6 +31,17 @@ class Warp:
     to_original: PdfMatrix
     """Maps points in the picture with curved lines to points on the original page."""
 
+    def straight(self, box: Box) -> Box:
+        """The box in the picture with straight lines whose place on the original page is in this box."""
+        left, top, right, bottom = _around_corners(_inverse(self.to_original), box)
+        across = np.linspace(left, right, PLACES_ON_CURVE)
+        first, last = (
+            max(_row(self.lines, column, top) for column in across),
+            min(_row(self.lines, column, bottom) for column in across),
+        )
+        # Of a box around a line that rises by more than its height, the ends would be exchanged.
+        return round(left), round(min(first, last)), round(right), round(max(first, last))
+
 
 @dataclass(frozen=True)
 class PageImage:
@@ -190,10 +201,13 @@ def known_places(seen: tuple[Block, ...], original: tuple[Block, ...]) -> dict[B
 
 def from_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:
     """Map the boxes of blocks on the original page to the page's picture: the inverse of `on_original`."""
-    a, b, c, d, e, f = page.to_original.get()
-    area = a * d - b * c
-    to_picture = PdfMatrix(d / area, -b / area, -c / area, a / area, (c * f - d * e) / area, (b * e - a * f) / area)
-    back = PageImage(page.image, page.dpi, page.image.size, to_picture)
+    back = PageImage(page.image, page.dpi, page.image.size, _inverse(page.to_original))
+    if page.warp is not None:
+        straight = page.warp.straight
+        blocks = tuple(
+            Block(straight(block.box), tuple(with_boxes(paragraph, straight) for paragraph in block.paragraphs))
+            for block in blocks
+        )
     return on_original(blocks, back)
 
 
@@ -207,6 +221,20 @@ def box_on_original(box: Box, page: PageImage) -> Box:
         round(min(max(right, 0), width)),
         round(min(max(bottom, 0), height)),
     )
+
+
+def _row(lines: CurvedLines, column: float, height: float) -> float:
+    """The row of the line that runs at a height at a column."""
+    place = np.interp(column, lines.columns, np.arange(lines.columns.size))
+    first = min(int(place), lines.columns.size - 2)
+    at_column = lines.heights[first] + (place - first) * (lines.heights[first + 1] - lines.heights[first])
+    return float(np.interp(height, at_column, lines.rows))
+
+
+def _inverse(matrix: PdfMatrix) -> PdfMatrix:
+    a, b, c, d, e, f = matrix.get()
+    area = a * d - b * c
+    return PdfMatrix(d / area, -b / area, -c / area, a / area, (c * f - d * e) / area, (b * e - a * f) / area)
 
 
 def _around_corners(matrix: PdfMatrix, rect: Rect) -> Rect:

@@ -1,12 +1,13 @@
 """Child side: finds ink that looks like letters in places where no word was read. Recognises no text."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from docserver.layout import Box
-from docserver.ocr.image.connected import connected
+from docserver.layout import Box, Rect
+from docserver.ocr.image.connected import connected, lowest_connected
 from docserver.ocr.image.overview import Overview
 from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask
 
@@ -32,9 +33,10 @@ MIN_PX, MAX_PX = 20, 100_000
 MAX_MARKS = 1500
 """Most marks that are compared. If there are more, those at the top show enough."""
 
-PICTURE_SIDE, PICTURE_SIDE_PX, PICTURE_DENSITY = 4.0, 32, 0.1
-"""Shorter side of a picture, as a multiple of the height of words and in pixels, and smallest share of ink in it. What
-is inside of it counts as a part of it. A frame around letters has less ink."""
+PICTURE_SIDE, PICTURE_SIDE_PX, PICTURE_DENSITY, MAX_WORDS_IN_PICTURE = 4.0, 32, 0.1, 0.5
+"""Shorter side of a picture, as a multiple of the height of words and in pixels, smallest share of ink in it, and
+largest share of the page's words in it. What is inside of it counts as a part of it. A frame around letters has less
+ink. The edge of a photographed page has most words in it, and what is farther than this side from all words is dirt."""
 
 MIN_OVERLAP = 0.6
 """Smallest share of the height of the higher of two marks in a row that is beside the other one."""
@@ -42,12 +44,13 @@ MIN_OVERLAP = 0.6
 MAX_GAP, MAX_WIDE_GAP = 1.0, 20.0
 """Widest gap between two letters of a word, and between two in cells of a row, as multiples of their height."""
 
-MAX_UNLIKE_PX, MAX_UNLIKE_INK, MIN_SIGNS = 1, 0.2, 3
-"""Largest differences between two equal signs, in pixels of their sides and as a share of their ink, and fewest signs
-on each side of one in a row of them."""
+MAX_UNLIKE_PX, MAX_UNLIKE_INK, REACH_SIGNS, MIN_SIGNS = 1, 0.2, 3, 5
+"""Largest differences between two equal signs, in pixels of their sides and as a share of their ink; how many signs on
+each side of one must be like those beside them; and fewest signs of a row. The digits of 11 or 25 are as much alike."""
 
-MIN_SIZE, MAX_SIZE = 0.5, 1.6
-"""Height of a lone letter, as a multiple of the height of the words in its row."""
+MIN_SIZE, MAX_SIZE, MIN_LONE_PX = 0.5, 1.6, 8
+"""Height of a lone letter, as a multiple of the height of the words in its row, and its fewest pixels. The digit 1 in
+10 points on A4 has more, and specks have fewer."""
 
 EQUAL = 0.2
 """Largest difference in the heights and the lower ends of letters in cells of a row, as a share of their height."""
@@ -61,7 +64,7 @@ def unread_letters(seen: Overview, words: Sequence[Box]) -> int:
     They are close to two others, as in a word; have the size and the line of another one in the same row, as in the
     cells of a table; or stand in a row with a word. The first count in columns too: letters may lie on their side.
     """
-    boxes = _reduced(words, seen)
+    boxes = reduced(words, seen)
     return max(
         max(len(_upright_letters(marks, boxes)), _count_on_side(marks))
         for marks in (_unread_marks(seen, boxes, share) for share in MIN_CONTRAST_SHARES)
@@ -72,7 +75,7 @@ def places_of_unread_letters(seen: Overview, words: Sequence[Box]) -> list[Box]:
     """The boxes of the marks that look like upright letters in places where none of these words is, in pixels of the
     full picture.
     """
-    boxes = _reduced(words, seen)
+    boxes = reduced(words, seen)
     found = [_upright_letters(_unread_marks(seen, boxes, share), boxes) for share in MIN_CONTRAST_SHARES]
     return [(left, top, right, bottom) for left, top, right, bottom, _ in (seen.step * max(found, key=len)).tolist()]
 
@@ -81,7 +84,7 @@ def letters_on_side(seen: Overview, words: Sequence[Box]) -> int:
     """How many marks look like letters of words that run upwards or downwards, in places where none of these words is;
     0 if more of them are close to each other across the page.
     """
-    marks = _unread_marks(seen, _reduced(words, seen), MIN_CONTRAST_SHARES[0])
+    marks = _unread_marks(seen, reduced(words, seen), MIN_CONTRAST_SHARES[0])
     on_side = _count_on_side(marks)
     return on_side if on_side > np.count_nonzero(_are_in_words(_letters(marks, max_width=MAX_WIDTH))) else 0
 
@@ -96,7 +99,7 @@ def _count_on_side(marks: Boxes) -> int:
     return int(np.count_nonzero(_are_in_words(letters)))
 
 
-def _reduced(words: Sequence[Box], seen: Overview) -> NDArray[np.float64]:
+def reduced(words: Sequence[Box], seen: Overview) -> NDArray[np.float64]:
     """The boxes of words in the picture of about 1000 pixels a side."""
     return np.asarray(words, dtype=np.float64).reshape(-1, 4) / seen.step
 
@@ -105,24 +108,24 @@ def _unread_marks(seen: Overview, words: NDArray[np.float64], contrast_share: fl
     """The unread marks of a picture, in that of about 1000 pixels a side."""
     if not words.size:
         return np.empty((0, 5), dtype=np.int64)
-    unread = _unread_ink(seen.contrasts, words, contrast_share)
+    unread = unread_ink(seen.contrasts, words, contrast_share)
     if not MIN_PX <= np.count_nonzero(unread) <= MAX_PX:
         return np.empty((0, 5), dtype=np.int64)
-    return _marks(unread, float(np.median(_heights(words))))
+    return _marks(unread, words)
 
 
-def _heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def heights(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The heights of words, also of those on their side."""
     return np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
 
 
-def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64], contrast_share: float) -> Mask:
+def unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64], contrast_share: float) -> Mask:
     """The ink outside of words that has this share of their contrast."""
     ink = contrasts > INK_CONTRAST
     of_words, elsewhere = np.zeros_like(ink), np.ones_like(ink)
-    heights = _heights(boxes)
-    most = MAX_MARGIN * np.median(heights)
-    for (left, top, right, bottom), height in zip(boxes, heights, strict=True):
+    of_boxes = heights(boxes)
+    most = MAX_MARGIN * np.median(of_boxes)
+    for (left, top, right, bottom), height in zip(boxes, of_boxes, strict=True):
         of_words[int(top) : int(bottom) + 1, int(left) : int(right) + 1] = True
         room = max(1.0, min(MARGIN * height, most))
         rows = slice(max(0, int(top - room)), int(bottom + room) + 1)
@@ -133,21 +136,37 @@ def _unread_ink(contrasts: Contrasts, boxes: NDArray[np.float64], contrast_share
     return unread
 
 
-def _marks(ink: Mask, height: float) -> Boxes:
-    """The box and the pixels of ink of each group of ink, without pictures and what is in them or at the edge. `height`
-    is that of words.
-    """
+def _marks(ink: Mask, words: NDArray[np.float64]) -> Boxes:
+    """The box and the pixels of ink of each group of ink, without pictures and what is in them or at the edge."""
+    height = float(np.median(heights(words)))
     height_px, width_px = ink.shape
     marks = connected(ink)
     left, top, right, bottom = marks.T
     inside = (left > 0) & (top > 0) & (right < width_px) & (bottom < height_px)
     sides = np.minimum(right - left, bottom - top)
     for x0, y0, x1, y1 in marks[sides > max(PICTURE_SIDE * height, PICTURE_SIDE_PX)]:
-        if ink[y0:y1, x0:x1].mean() >= PICTURE_DENSITY:
-            inside &= ~((left >= x0) & (top >= y0) & (right <= x1) & (bottom <= y1))
+        if ink[y0:y1, x0:x1].mean() < PICTURE_DENSITY:
+            continue
+        if _are_in(words, (x0, y0, x1, y1)).mean() <= MAX_WORDS_IN_PICTURE:
+            inside &= ~_are_in(marks, (x0, y0, x1, y1))
+        else:
+            inside &= _are_in(marks, _text_area(words, PICTURE_SIDE * height))
     inside &= sides >= MIN_WIDTH * MIN_HEIGHT_PX
     pixels = [np.count_nonzero(ink[y0:y1, x0:x1]) for x0, y0, x1, y1 in marks[inside]]
     return np.column_stack([marks[inside], np.array(pixels, dtype=np.int64)])
+
+
+def _text_area(words: NDArray[np.float64], margin: float) -> Rect:
+    left, top, right, bottom = words.T
+    return left.min() - margin, top.min() - margin, right.max() + margin, bottom.max() + margin
+
+
+def _are_in(places: NDArray[Any], box: Rect) -> Mask:
+    """Which places are inside a box."""
+    left, top, right, bottom = places.T[:4]
+    x0, y0, x1, y1 = box
+    inside: Mask = (left >= x0) & (top >= y0) & (right <= x1) & (bottom <= y1)
+    return inside
 
 
 def _letters(marks: Boxes, *, max_width: float) -> Boxes:
@@ -166,10 +185,12 @@ def _are_signs(letters: Boxes) -> Mask:
     for side in (width, height):
         unlike |= np.abs(np.subtract.outer(side, side)) > MAX_UNLIKE_PX
     unlike &= close
-    for _ in range(MIN_SIGNS):
+    for _ in range(REACH_SIGNS):
         # A letter that is like its neighbours may be a part of a word.
         unlike |= close & unlike.any(axis=1)
-    signs: Mask = np.logical_and(close.any(axis=1), ~unlike.any(axis=1))
+    rows = lowest_connected(len(letters), *np.nonzero(close))
+    is_long = np.bincount(rows)[rows] >= MIN_SIGNS
+    signs: Mask = np.logical_and(is_long, ~unlike.any(axis=1))
     return signs
 
 
@@ -212,5 +233,5 @@ def _are_beside(letters: Boxes, words: NDArray[np.float64]) -> Mask:
     height, word_height = bottom - top, word_bottom - word_top
     overlap = np.minimum(bottom, word_bottom) - np.maximum(top, word_top)
     in_row = (overlap >= MIN_OVERLAP * height) & (height >= MIN_SIZE * word_height) & (height <= MAX_SIZE * word_height)
-    are: Mask = in_row.any(axis=1)
+    are: Mask = in_row.any(axis=1) & (letters[:, 4] >= MIN_LONE_PX)
     return are

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from docserver.layout import Box
 from docserver.ocr.recognition.tesseract import NOTHING, Recognised
 
 
@@ -21,6 +22,8 @@ class Attempt:
     """True if nothing was read, and the page is bare: at most ruled, dark or grainy."""
     unread_share: float = 0.0
     """Share of the page's letters that look like letters and were not read; 0 if these are hardly any."""
+    missed: tuple[Box, ...] = ()
+    """Places that may have a word, but were not read for certain, in pixels of the level page that was read."""
 
     @property
     def weight(self) -> float:

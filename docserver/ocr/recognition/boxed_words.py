@@ -24,7 +24,7 @@ def with_boxed_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
     or less sure ones. `page` is the level page that was read, and `recognise` reads a block of lines.
     """
     # Most pages have no coloured box. Then the words need not be mapped to the picture.
-    if page.warp or not coloured_areas(page.overview, ()):
+    if not coloured_areas(page.overview, ()):
         return attempt
     first = attempt.recognised.blocks
     seen = from_original(first, page)

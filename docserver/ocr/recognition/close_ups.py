@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from docserver.layout import Box, Word, around, words_of
-from docserver.ocr.image.transform import PageImage, cropped, paper_colour, scaled
+from docserver.ocr.image.transform import PageImage, cropped, framed, paper_colour, scaled
 from docserver.ocr.recognition.agreement import SURE_FROM as SURE_PAGE_FROM
 from docserver.ocr.recognition.evidence import SURE_FROM
 from docserver.ocr.recognition.tesseract import Recognised
@@ -13,8 +13,11 @@ from docserver.ocr.recognition.tesseract import Recognised
 HEIGHTS_PX = (22, 26, 30, 35, 40)
 """Heights to which a place is scaled to be read. Dirt is read as something else at most of them, a letter is not."""
 
-MIN_ALIKE = 0.8
-"""Smallest share of the readings that are equal if the text is sure."""
+MIN_ALIKE = 0.75
+"""Smallest share of the readings that are equal if the text is sure: four of five, and three of three or four."""
+
+NO_WORD_BELOW = 50.0
+"""Confidence below which what was read may be no word."""
 
 LEAST_SURE = 2
 """Fewest readings that are sure of letters in a place that may have a word."""
@@ -25,6 +28,9 @@ them are no spots."""
 
 ROUND_LETTERS = "oO0°©®@"
 """What punched holes and the rings of cups are read as."""
+
+SIGNS = ("+",)
+"""Signs that are words of their own, as in columns that mark values. Dirt is read as others."""
 
 MIN_ROUND_WIDTH = 0.9
 """Smallest width of such a ring as a multiple of its height. The digit 0 is narrower."""
@@ -40,11 +46,18 @@ class CloseUps:
         *,
         words: Sequence[Box] = (),
         heights_px: Sequence[int] = HEIGHTS_PX,
+        frame_px: int = 0,
+        sure_from: float = SURE_FROM,
     ) -> None:
+        """With `frame_px`, each place is read in a frame of so much paper. `sure_from` is the smallest mean confidence
+        of readings that agree.
+        """
         self._page = page
         self._recognise = recognise
         self._words = words
         self._heights_px = heights_px
+        self._frame_px = frame_px
+        self._sure_from = sure_from
         self._readings: dict[Box, list[Recognised]] = {}
 
     def words(self, place: Box, *, margin_px: int, before: str | None = None) -> list[Word]:
@@ -53,11 +66,19 @@ class CloseUps:
         """
         if place not in self._readings:
             self._readings[place] = list(self._read(place, margin_px, before))
-        return _words(self._readings[place], place, count=len(self._heights_px))
+        return _words(self._readings[place], place, count=len(self._heights_px), sure_from=self._sure_from)
 
     def may_be_word(self, place: Box) -> bool:
         """True if any reading of a place has text. The place must have been read."""
         return any(reading.text for reading in self._readings[place])
+
+    def may_be_letters(self, place: Box) -> bool:
+        """True if one reading of a place is sure of letters or digits, or all are half sure of some. The place must
+        have been read.
+        """
+        readings = self._readings[place]
+        likely = [reading.confidence for reading in readings if any(map(str.isalnum, reading.text))]
+        return max(likely, default=0.0) >= SURE_PAGE_FROM or sum(likely) >= NO_WORD_BELOW * len(readings)
 
     def has_sure_letters(self, place: Box) -> bool:
         """True if two readings of a place are sure of letters or digits. The place must have been read."""
@@ -69,7 +90,7 @@ class CloseUps:
         part = part_with(place, self._page, margin_px=margin_px, words=self._words)
         texts: Counter[str] = Counter()
         for number, height_px in enumerate(self._heights_px, start=1):
-            reading = self._recognise(scaled(part, height_px / (place[3] - place[1])))
+            reading = self._recognise(framed(scaled(part, height_px / (place[3] - place[1])), self._frame_px))
             yield reading
             texts[reading.text] += 1
             if reading.text == before and number == 1:
@@ -109,13 +130,15 @@ def joined(spots: Iterable[Box]) -> list[list[Box]]:
     return sorted(words, key=lambda word: around(word)[1])
 
 
-def _words(readings: Sequence[Recognised], place: Box, *, count: int) -> list[Word]:
+def _words(readings: Sequence[Recognised], place: Box, *, count: int, sure_from: float) -> list[Word]:
     """What most of this many readings of a place say, if that is sure. The others count as ones without confidence."""
     ((text, _),) = Counter(reading.text for reading in readings).most_common(1)
     agreeing = [reading for reading in readings if reading.text == text]
-    confidence = round(sum(reading.confidence for reading in agreeing) / count, 2)
+    total = sum(reading.confidence for reading in agreeing)
+    confidence = round(total / count, 2)
     left, top, right, bottom = place
     may_be_hole = text in ROUND_LETTERS and right - left >= MIN_ROUND_WIDTH * (bottom - top)
-    if confidence < SURE_FROM or may_be_hole or not any(map(str.isalnum, text)):
+    is_word = text in SIGNS or any(map(str.isalnum, text))
+    if confidence < SURE_FROM or total < sure_from * len(agreeing) or may_be_hole or not is_word:
         return []
     return [Word(word.text, word.box, confidence) for word in words_of(agreeing[0].blocks)]

@@ -31,6 +31,9 @@ MIN_HEIGHT, MAX_HEIGHT = 0.5, 4.0
 MIN_WIDTH, MAX_WIDTH = 0.2, 1.5
 """Width of each letter of such a word, as a multiple of its height. Tesseract reads rules and edges as words too."""
 
+MAX_GAP = 1.5
+"""Widest gap between two words of a line, as a multiple of the height of the higher one."""
+
 MAX_READ_ALONE = 20
 """Most such words that are read. If there are more, most are parts of a drawing."""
 
@@ -251,6 +254,30 @@ def with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tu
         else:
             blocks = with_line(blocks, line)
     return blocks
+
+
+def rows_of(words: Iterable[Word]) -> list[list[Word]]:
+    """The words, with those together that follow each other in a line."""
+    rows: list[list[Word]] = []
+    for word in sorted(words, key=lambda word: word.box[0]):
+        for row in rows:
+            if are_close(row[-1].box, word.box, MAX_GAP):
+                row.append(word)
+                break
+        else:
+            rows.append([word])
+    return rows
+
+
+def are_close(one: Box, other: Box, max_gap: float) -> bool:
+    """True if two places are beside each other in a line. `max_gap` is the widest gap between them as a multiple of
+    the height of the higher one. The lower one must reach the middle of the higher one's height: raised digits and
+    small print beside a price do not.
+    """
+    gap = max(one[0], other[0]) - min(one[2], other[2])
+    lower, higher = sorted((one, other), key=lambda place: place[3] - place[1])
+    is_in_line = 2 * lower[1] <= higher[1] + higher[3] <= 2 * lower[3]
+    return is_in_line and gap <= max_gap * (higher[3] - higher[1])
 
 
 def _beside(line: Line, blocks: Iterable[Block]) -> Line | None:

@@ -26,7 +26,7 @@ MIN_CAPITAL = 0.86
 def without_doubled_letters(attempt: Attempt, page: PageImage) -> Attempt:
     """The attempt with single letters in place of doubled ones. `page` is the level page that was read."""
     first = attempt.recognised.blocks
-    if page.warp or not any(map(_may_be_doubled, words_of(first))):
+    if not any(map(_may_be_doubled, words_of(first))):
         return attempt
     words = list(words_of(from_original(first, page)))
     taken: dict[int, list[Word]] = {}

@@ -92,7 +92,7 @@ def with_large_words(attempt: Attempt, page: PageImage, *, recognise: Callable[[
     could not be read. `page` is the level page that was read.
     """
     first = attempt.recognised.blocks
-    if page.warp or not first:
+    if not first:
         return attempt
     seen = from_original(first, page)
     words = list(words_of(seen))

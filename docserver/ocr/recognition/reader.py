@@ -175,10 +175,7 @@ class PageReader:
         """The attempt with the unsure words that the second engine reads better."""
         if self._analysis is None:
             return attempt
-        level = self._level_page(attempt.rotation, self._analysis)
-        # If curved lines were made straight, nothing maps the boxes of words to that picture. Words are level enough.
-        page = turned(self._original, attempt.rotation) if level.warp else level
-        return with_unsure_words_read_again(attempt, page, engine)
+        return with_unsure_words_read_again(attempt, self._level_page(attempt.rotation, self._analysis), engine)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
