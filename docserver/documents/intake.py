@@ -4,6 +4,7 @@ Once `accept` has returned, the job will reach a final status, even if this proc
 """
 
 import logging
+import re
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -232,8 +233,15 @@ def content_type_of(received: Received) -> str:
     content_type = sniff(received.head)
     if content_type is None:
         kinds = ", ".join(SUPPORTED.values())
-        raise UnsupportedMedia(f"The file's content is none of {kinds}.{zip_archive.destination(received.head)}")
+        hint = _named_only(received) or zip_archive.destination(received.head)
+        raise UnsupportedMedia(f"The file's content is none of {kinds}.{hint}")
     return content_type
+
+
+def _named_only(received: Received) -> str:
+    """A sentence more if the content is no more than a file's name, as `curl -F file=scan.png` sends it."""
+    is_name = received.size <= MAX_FILENAME and re.fullmatch(rb"[^\0-\x1f]+\.[A-Za-z0-9]{2,4}", received.head)
+    return " It is the name of a file: with curl, file=@NAME sends the file itself." if is_name else ""
 
 
 async def _commit(

@@ -16,6 +16,7 @@ from docserver.documents.kept_results import PDF_EDITION
 from docserver.documents.stored_pages import Retried, StoredPages
 from docserver.errors import (
     STORAGE_MISSING,
+    DocumentErrorCode,
     Failure,
     JobFailed,
     NotFound,
@@ -326,7 +327,9 @@ async def document_of(resources: Resources, job: Job) -> Document:
 
 def not_renderable(failure: Failure) -> NotRenderable:
     """The error for a document of which something cannot be made."""
-    return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
+    is_locked = failure.code is DocumentErrorCode.ENCRYPTED
+    message = "The PDF can only be opened with its password, which is not kept." if is_locked else failure.message
+    return NotRenderable(message, extra={"job_error": failure_json(failure)})
 
 
 class _PdfETag:

@@ -51,7 +51,24 @@ PAGE = """<!doctype html>
 </html>
 """
 
-START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
+START = """// Swagger UI would fill the fields of forms with examples, or send them empty, and so send what nobody chose.
+const emptyFields = {
+  wrapComponents: {
+    JsonSchemaForm: (Form, {React}) => (props) =>
+      React.createElement(Form, props.dispatchInitialValue ? {...props, dispatchInitialValue: false} : props),
+    ParameterIncludeEmpty: (Choice, {React}) => (props) =>
+      React.createElement(Choice, {...props, isIncludedOptions: {...props.isIncludedOptions, defaultValue: false}}),
+  },
+};
+
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  plugins: [emptyFields],
+});
+"""
 
 
 def set_up(app: web.Application) -> None:

@@ -116,7 +116,10 @@ FAILED = replace(
     engine=None,
     history=(),
     quality=None,
-    failure=Failure(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password."),
+    failure=Failure(
+        DocumentErrorCode.ENCRYPTED,
+        "The PDF can only be opened with a password. Send it as `password`, with a retry if the job has failed.",
+    ),
 )
 _RETRIED = replace(
     COMPLETED,

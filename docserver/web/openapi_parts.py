@@ -21,9 +21,9 @@ from docserver.web.administration_schemas import TENANT
 
 INFO: Mapping[str, Any] = {
     "description": "Documents go in, their text comes out: all pages and words, with boxes and confidences. Upload a "
-    "file, ask for its job until that is completed, and fetch the result. Ids are UUIDs, times are UTC (RFC 3339), and "
+    "file, ask for its job until that has ended, and fetch the result. Ids are UUIDs, times are UTC (RFC 3339), and "
     "every error is a problem (RFC 9457) with a code. Within /v1 there are only additions: ignore fields that you do "
-    "not know.",
+    "not know. A key is needed only where the service asks for one; its operator makes it.",
     "contact": {"name": "The operators of this service"},
     "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
 }

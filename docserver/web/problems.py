@@ -87,12 +87,14 @@ def from_http_exception(error: web.HTTPException) -> ServiceError:
     """Our error for one of aiohttp's. aiohttp raises its own errors before a handler runs."""
     if error.status == 404:
         return NotFound(
-            "There is nothing at this path; /docs lists all paths. Forms with a file go to "
-            "/v1/documents/upload-document, and ids in paths are UUIDs."
+            "There is nothing at this path; / lists all paths. Documents are uploaded to /v1/documents/upload-document "
+            "and listed at /v1/documents/list-document. Ids in paths are UUIDs."
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = cors.allow(error)
-        return MethodNotAllowed(f"{error.method} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed})
+        return MethodNotAllowed(
+            f"{error.method} is not allowed here; allowed: {allowed}. / lists all paths.", headers={"Allow": allowed}
+        )
     if error.status == 413:
         return TooLarge("The request's body is too large.")
     # aiohttp raises no other error for requests that are no web sockets.

@@ -113,7 +113,7 @@ def moment(text: str) -> tuple[datetime, bool]:
         time = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text).upper())
         return (time.astimezone(UTC) if time.tzinfo else time).replace(tzinfo=None), False
     except (ValueError, OverflowError) as error:
-        raise ValidationError("A time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
+        raise ValidationError("Must be a time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
 
 
 def created_since(query: Mapping[str, Any]) -> datetime | None:

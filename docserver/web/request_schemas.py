@@ -116,7 +116,7 @@ class ReadingOptions(Strict):
     """How to read a document."""
 
     languages = fields.String(
-        validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
+        validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Must be names such as eng or eng+deu."),
         error_messages={"invalid": "Must be a text such as eng or eng+deu."},
         metadata={
             "pattern": LANGUAGES,

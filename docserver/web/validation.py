@@ -24,9 +24,7 @@ class Strict(Schema):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.error_messages["unknown"] = (
-            f"Unknown field; known: {', '.join(sorted(self.fields))}."
-            if self.fields
-            else "Unknown field; none is known."
+            f"Unknown; known are {', '.join(sorted(self.fields))}." if self.fields else "Unknown; none is known."
         )
         for field in self.fields.values():
             _say_what_is_right(field)
@@ -40,7 +38,8 @@ class Strict(Schema):
 
 
 def _say_what_is_right(field: fields.Field[Any]) -> None:
-    """Replace marshmallow's message for a value of the wrong type, which only says that it is wrong."""
+    """Replace marshmallow's messages for a value that is missing or of the wrong type: they only say that it is."""
+    field.error_messages["required"] = "Must be given."
     if field.error_messages.get("invalid") != type(field).default_error_messages.get("invalid"):
         return
     if isinstance(field, fields.Boolean):

@@ -72,8 +72,7 @@ class Guard:
             raise UrlRefused(f"Webhooks are sent to these ports: {allowed} ({variable('webhook_ports')}).")
         if not self._may_be_allowed(url.raw_host or ""):
             raise UrlRefused(
-                f"Webhooks are sent to no address that is not globally routable, unless it is in "
-                f"{variable('webhook_networks')}."
+                f"Webhooks are sent only to public addresses and to those in {variable('webhook_networks')}."
             )
         used = str(url.with_fragment(None))
         if len(used) > MAX_URL or not used.isascii():

@@ -76,6 +76,8 @@ async def test_a_person_uploads_a_document_on_the_page_and_sees_its_text_its_pdf
         await answer(tab, image, status=200, body="img")
         width, marked = await tab.run(SHOWN % image)
 
+    assert found["document"]["expires_at"] is None
+    assert job["options"]["pages"] is None
     assert text == "Invoice 4711\nTotal: 12.50 EUR"
     assert saved.read_bytes().startswith(b"%PDF-")
     assert found["document"]["document_id"] == job["document_id"]

@@ -124,7 +124,7 @@ def test_the_reasons_are_one_sentence_that_names_what_there_is() -> None:
 
     assert refusal.detail == (
         "wait: Must be a number of seconds from 0 to 3600; the service waits for 60 at most, unless set otherwise; "
-        "weight: Unknown field; known: wait."
+        "weight: Unknown; known are wait."
     )
 
 
@@ -139,7 +139,7 @@ def test_the_reasons_are_one_sentence_that_names_what_there_is() -> None:
         (ImageQuery(), "crop", "-5,0,10,10", "Must be four whole numbers such as 36,92,580,122, none below 0."),
         (RetryOptions(), "languages", 5, "Must be a text such as eng or eng+deu."),
         (UploadOptions(), "expires_in", "x", "Must be a whole number of seconds."),
-        (Strict(), "nonsense", "1", "Unknown field; none is known."),
+        (Strict(), "nonsense", "1", "Unknown; none is known."),
     ],
 )
 def test_the_reason_says_what_is_right(schema: Strict, name: str, wrong: Any, detail: str) -> None:

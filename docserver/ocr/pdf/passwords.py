@@ -47,11 +47,14 @@ def _encoded(text: str, encoding: str) -> bytes | None:
         return None
 
 
+LOCKED = "The PDF can only be opened with a password. Send it as `password`, with a retry if the job has failed."
+
+
 def refusal() -> Unreadable:
     """The error for a PDF that does not open, with the password or for want of one."""
     if _given:
         return Unreadable(DocumentErrorCode.WRONG_PASSWORD, "The PDF cannot be opened with this password.")
-    return Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.")
+    return Unreadable(DocumentErrorCode.ENCRYPTED, LOCKED)
 
 
 def open_pdf(source: str) -> Pdf:

@@ -12,6 +12,7 @@ from PIL import Image
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.pdf.passwords import LOCKED
 from docserver.ocr.pdf.resolution import affordable_dpi
 from docserver.setting_types import DAY_S
 
@@ -82,7 +83,7 @@ def _info(source: str, *, page: int = 1) -> dict[str, Any]:
     except PDFPageCountError as error:
         message = str(error)
         if "Incorrect password" in message:
-            raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
+            raise Unreadable(DocumentErrorCode.ENCRYPTED, LOCKED) from error
         if after := _AFTER_LAST.search(message):
             if int(after[1]) == 0:
                 raise Unreadable(DocumentErrorCode.EMPTY, "The PDF has no pages.", detail=message[-2000:]) from error

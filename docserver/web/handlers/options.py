@@ -111,7 +111,5 @@ def _require_installed(resources: Resources, languages: str, *, places: validati
         )
     missing = [name for name in names if name not in installed]
     if missing:
-        raise Unprocessable(
-            f"Not installed: {', '.join(missing)}. Installed languages: {', '.join(installed)}.",
-            errors=[{"detail": f"Not installed: {', '.join(missing)}.", **place}],
-        )
+        detail = f"Not installed: {', '.join(missing)}. Installed languages: {', '.join(installed)}."
+        raise Unprocessable(detail, errors=[{"detail": detail, **place}])

@@ -61,8 +61,8 @@ _HEADERS = {
 
 @operation(
     summary="A completed job's text",
-    description="The text in one of eight formats, which `format` or the Accept header chooses. One reading serves all "
-    "of them, now and later.",
+    description="The text in one of these formats; `format` or the Accept header chooses. One reading serves all of "
+    "them, now and later.",
     tag="results",
     path=["job_id"],
     query=request_schemas.ResultQuery,

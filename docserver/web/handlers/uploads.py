@@ -55,7 +55,7 @@ _file_operation = partial(
 
 @_upload_operation(
     summary="Upload a document; its text is read in the background",
-    description="The answer is a job, which is read in its turn: ask for it until it is completed, or let the answer "
+    description="The answer is a job, which is read in its turn: ask for it until it has ended, or let the answer "
     "wait with Prefer: wait=N. If the same bytes were uploaded before with the same options, that job is the answer.",
     request_headers=("Prefer",),
     query=request_schemas.UploadOptions,
