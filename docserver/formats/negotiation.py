@@ -48,6 +48,13 @@ def accepts(accept: str, media_type: str) -> bool:
     return not accept.strip() or (specificity >= 0 and weight > 0)
 
 
+def prefers(accept: str, media_type: str, *, to: str) -> bool:
+    """True if an Accept header names this media type, and gives another one no more weight."""
+    ranges = _ranges(accept)
+    specificity, weight = _best(ranges, media_type)
+    return specificity > 0 and weight > 0 and weight >= _best(ranges, to)[1]
+
+
 def _ranges(accept: str) -> list[_MediaRange]:
     return [media_range for part in accept.split(",") if (media_range := _parse(part))]
 

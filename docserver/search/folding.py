@@ -35,8 +35,6 @@ _KEYED_AS: dict[str, list[str]] = {}
 for _letter, _keyed in _MISREAD.items():
     _KEYED_AS.setdefault(_keyed, []).append(chr(_letter))
 
-_TWO_AS_ONE = {"m": "rn", "s": "ss"}
-"""Letters that stand for two in keys. The second two are what plain tokens have for ß."""
 
 _FEW_MISREAD = str.maketrans({"0": "o", "O": "o", "1": "l", "I": "l", "5": "s", "S": "s"})
 
@@ -71,19 +69,20 @@ plain = lru_cache(maxsize=50_000)(plain_text)
 def key(surface: str) -> str:
     """What a token has in common with all tokens that it may be misread for, letter by letter.
 
-    Long s is never the last letter, so a last f stays f.
+    Long s is never the last letter, so a last f stays f. Two s are one, because one letter may be misread for ß, and
+    plain tokens have ss for that.
     """
-    folded = plain(surface)
-    for letter, two in _TWO_AS_ONE.items():
-        folded = folded.replace(two, letter)
+    folded = plain(surface).replace("rn", "m")
     keyed = folded.translate(_MISREAD)
-    return f"{keyed[:-1]}f" if folded.endswith("f") else keyed
+    return (f"{keyed[:-1]}f" if folded.endswith("f") else keyed).replace("ss", "s")
 
 
 def keyed_like(letter: str) -> str:
     """Matches what of a plain token stands in keys as this letter."""
     alike = f"[{letter}{''.join(_KEYED_AS.get(letter, ()))}]"
-    return f"(?:{_TWO_AS_ONE[letter]}|{alike})" if letter in _TWO_AS_ONE else alike
+    if letter == "m":
+        return f"(?:rn|{alike})"
+    return f"{alike}{{1,2}}" if letter == "s" else alike
 
 
 def is_edited(surface: str) -> bool:
@@ -101,6 +100,9 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
         return None
     if key(word) != key(surface) and not (is_edited(word) and are_neighbours(key(word), key(surface))):
         return None
+    if surface[1:] != surface[1:].lower() and _misread_key(word.upper()) == _misread_key(surface):
+        # In a word in capitals, what is I in the query may be misread.
+        return Likeness.MISREAD
     found = _misread_likeness(word, surface)
     if "I" in word + surface:
         # It may be the capital of i too, not only a misread l.

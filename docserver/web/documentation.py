@@ -10,6 +10,7 @@ import swagger_ui_bundle
 from aiohttp import web
 
 from docserver.errors import NotFound
+from docserver.formats.negotiation import prefers
 from docserver.storage.open_file import LocalFile
 from docserver.web import openapi
 from docserver.web.downloads import Download
@@ -51,7 +52,7 @@ PAGE = """<!doctype html>
 </html>
 """
 
-START = """// Swagger UI would fill the fields of forms with examples, or send them empty, and so send what nobody chose.
+START = """// Swagger UI would send the fields of forms that nobody filled: with examples, or empty.
 const emptyFields = {
   wrapComponents: {
     JsonSchemaForm: (Form, {React}) => (props) =>
@@ -97,7 +98,7 @@ async def _start(request: web.Request) -> web.Response:
     """Lead a person to the documentation, and list the endpoints for a program."""
     headers = {"Vary": "Accept"}
     # Browsers name HTML; programs accept JSON or anything.
-    if "text/html" in request.headers.get("Accept", ""):
+    if prefers(",".join(request.headers.getall("Accept", ())), "text/html", to="application/json"):
         return web.Response(status=303, headers={**headers, "Location": "/docs"})
     paths = (await asyncio.to_thread(request.app[DOCUMENT]))["paths"]
     endpoints = [

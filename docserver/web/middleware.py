@@ -97,15 +97,20 @@ def add_common_headers(response: web.StreamResponse, request_id: str) -> None:
 async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Limit the time of a request, and read its body unless it is an upload. Handlers that wait extend the limit."""
     settings = request.app[RESOURCES].settings
+    is_for_handler = request.match_info.http_exception is not None or request.match_info.route.name in UPLOADS
+    has_arrived = is_for_handler or not request.body_exists
     try:
         with request.app[DEADLINES].limit(settings.request_timeout_s) as limit:
             request[DEADLINE] = limit
-            if request.body_exists and request.match_info.route.name not in UPLOADS:
+            if not has_arrived:
                 await _read_body(request)
+                has_arrived = True
             return await handler(request)
     except TimeoutError as error:
         if not limit.is_over:
             raise
+        if not has_arrived:
+            raise RequestTimeout("The request's body did not arrive in time.") from error
         log.warning("request took too long")
         raise Unavailable("This takes too long at the moment; try again soon.") from error
 

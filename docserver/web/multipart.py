@@ -168,7 +168,7 @@ class _FormReader:
         try:
             self.fields.add(part_headers.text(part.name or ""), value.decode())
         except UnicodeDecodeError as error:
-            raise BadRequest("A field is not UTF-8 text.") from error
+            raise BadRequest("A field is not UTF-8 text; is the document's part named file?") from error
 
     async def _file_content(self, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
         async for chunk in _part_content(events):

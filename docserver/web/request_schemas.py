@@ -1,5 +1,6 @@
 """Marshmallow schemas for the parameters of requests."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,12 @@ LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 MAX_WAIT_S = 3600
 _WAIT = f"Must be a number of seconds from 0 to {MAX_WAIT_S}; the service waits for 60 at most, unless set otherwise."
+
+
+def _check_visible(text: str) -> None:
+    """Refuse a text that every name has in it: the database compares no other characters."""
+    if all(unicodedata.combining(char) or unicodedata.category(char) in ("Cc", "Cf") for char in text):
+        raise ValidationError("Must have a character that one sees.")
 
 
 class WaitQuery(Strict):
@@ -230,7 +237,7 @@ class DocumentFilter(Strict):
     """What narrows lists of documents and searches."""
 
     filename = fields.String(
-        validate=validate.Length(min=1, max=MAX_TEXT),
+        validate=[validate.Length(min=1, max=MAX_TEXT), _check_visible],
         metadata={
             "description": "A part of a file name, in any case and Unicode form, with or without accents: "
             "strasse finds Straße.",

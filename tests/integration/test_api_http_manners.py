@@ -64,6 +64,9 @@ async def test_any_origin_may_be_allowed(make_client: MakeClient) -> None:
 async def test_the_first_page_leads_people_to_the_documentation_and_programs_to_the_endpoints(client: Client) -> None:
     async with client.get("/", headers={"Accept": "text/html,*/*;q=0.8"}, allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (303, "/docs")
+    for accept in ("application/json, text/html;q=0.5", "text/html;q=0, application/json", "*/*"):
+        async with client.get("/", headers={"Accept": accept}, allow_redirects=False) as response:
+            assert response.status == 200, accept
     overview = await get(client, "/")
 
     assert {"method": "GET", "path": LIST, "summary": "List documents"} in overview["endpoints"]

@@ -200,6 +200,28 @@ async def test_an_endless_preamble_is_cut_short_and_costs_no_memory(
     assert peak < 8_000_000
 
 
+async def test_a_client_that_falls_silent_in_a_small_body_is_told_so(make_client: MakeClient) -> None:
+    client = await make_client(request_timeout_s=0.3, rate_limit=False)
+
+    async with wire(client.port or 0) as sender:
+        await sender.send_head("Content-Type: application/json", "Content-Length: 100", path="/v1/webhooks")
+        await sender.send(b"{")
+        answer = await sender.answer()
+
+    assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/nothing", 404), ("/v1/languages", 405)])
+async def test_a_path_or_method_that_is_not_there_is_refused_before_its_body_arrives(
+    client: Client, path: str, status: int
+) -> None:
+    async with wire(client.port or 0) as sender:
+        await sender.send_head("Content-Length: 100", path=path)
+        answer = await sender.answer()
+
+    assert answer.status == status
+
+
 async def test_a_client_that_falls_silent_in_mid_upload_is_told_so_and_leaves_nothing(
     make_client: MakeClient, resources: Resources
 ) -> None:

@@ -92,6 +92,8 @@ def test_a_parameter_of_the_list_is_taken(name: str, text: str, value: Any) -> N
         ("offset", "100001"),
         ("filename", ""),
         ("filename", "x" * 256),
+        ("filename", "\0"),
+        ("filename", "\u200b\u0301"),
         ("sort", "name"),
         ("status", "done"),
         ("content_type", "text/html"),

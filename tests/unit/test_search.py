@@ -99,6 +99,12 @@ def test_case_accents_and_forms_of_letters_are_folded(written: str, folded: str)
         ("Straße", "StraBe", Likeness.EDITED),
         ("Masse", "Mase", Likeness.EDITED),
         ("dass", "das", None),
+        ("miss", "mifs", Likeness.MISREAD),
+        ("possession", "poffeffion", Likeness.MISREAD),
+        ("file", "FlLE", Likeness.MISREAD),
+        ("Wife", "W1FE", Likeness.MISREAD),
+        ("bill", "B1LL", Likeness.MISREAD),
+        ("file", "flle", None),
     ],
 )
 def test_how_much_a_token_is_like_a_word(word: str, surface: str, expected: Likeness | None) -> None:
