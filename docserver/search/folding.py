@@ -101,14 +101,11 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
     if key(word) != key(surface) and not (is_edited(word) and are_neighbours(key(word), key(surface))):
         return None
     if surface[1:] != surface[1:].lower() and _misread_key(word.upper()) == _misread_key(surface):
-        # In a word in capitals, what is I in the query may be misread.
+        # In a word in capitals, an i of the query may be a misread I.
         return Likeness.MISREAD
-    found = _misread_likeness(word, surface)
-    if "I" in word + surface:
-        # It may be the capital of i too, not only a misread l.
-        small = _misread_likeness(word.lower(), surface.lower())
-        return max(filter(None, (found, small)), default=None)
-    return found
+    # I may be the capital of i too, not only a misread l.
+    small = _misread_likeness(word.lower(), surface.lower()) if "I" in word + surface else None
+    return max(filter(None, (_misread_likeness(word, surface), small)), default=None)
 
 
 def _misread_likeness(word: str, surface: str) -> Likeness | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from docserver import tracing
 from docserver.documents.batch_events import BatchFeed
@@ -57,11 +57,11 @@ TENANT = "/v1/tenants/{tenant}"
 
 
 class PutAlone(web.DynamicResource):
-    """An address that exists for PUT alone: other methods get 404, not 405."""
+    """An address that exists for PUT alone, and for OPTIONS: other methods get 404, not 405."""
 
     async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
-        found, _ = await super().resolve(request)
-        return found, set()
+        found, methods = await super().resolve(request)
+        return found, methods if request.method == hdrs.METH_OPTIONS else set()
 
 
 def make_app(resources: Resources) -> web.Application:

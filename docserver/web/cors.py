@@ -9,8 +9,9 @@ PREFLIGHT_S = 7200
 """How long a browser may remember what a preflight allowed. Chromium remembers none for longer."""
 
 REQUEST_HEADERS = (
-    *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range"),
-    *("Last-Event-ID", "Prefer", "Range", "X-Document-Password", "X-Request-ID", "traceparent"),
+    *("Authorization", "X-API-Key", "Content-Disposition", "Content-Type", "Idempotency-Key", "If-Match"),
+    *("If-None-Match", "If-Range", "Last-Event-ID", "Prefer", "Range", "X-Document-Password", "X-Request-ID"),
+    "traceparent",
 )
 """The headers that the API reads, and that a script may send only if a preflight allows it."""
 
