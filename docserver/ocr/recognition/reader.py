@@ -10,27 +10,22 @@ from PIL.Image import Image
 from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.image.leaders import without_leaders
 from docserver.ocr.image.overview import grey
 from docserver.ocr.image.preparation import count_changes, enlargement, in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
-from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
+from docserver.ocr.image.transform import PageImage, cropped, scaled, turned
 from docserver.ocr.image.way_up import way_up
 from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
-from docserver.ocr.recognition.boxed_words import with_boxed_words
+from docserver.ocr.recognition.attempts import FEW_LINES_BELOW_PX, Attempts, cleaned_of_leaders, layout_of
 from docserver.ocr.recognition.cut_words import with_cut_words_joined
-from docserver.ocr.recognition.doubled_letters import without_doubled_letters
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
-from docserver.ocr.recognition.large_words import with_large_words
 from docserver.ocr.recognition.lone_signs import with_signs_as_drawn
 from docserver.ocr.recognition.lone_words import LoneWords
-from docserver.ocr.recognition.missed_lines import with_missed_lines
-from docserver.ocr.recognition.missed_words import with_missed_words
 from docserver.ocr.recognition.orientation import (
     MIN_CONFIDENCE_IF_UNCLEAR,
     UPRIGHT_TURN,
@@ -41,13 +36,11 @@ from docserver.ocr.recognition.orientation import (
     with_level_lines,
 )
 from docserver.ocr.recognition.ppocr.engine import Ppocr
-from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
 from docserver.ocr.recognition.second_reading import is_unsure, read_again
-from docserver.ocr.recognition.tables import by_rows, cuts_numbers
+from docserver.ocr.recognition.tables import cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
-from docserver.ocr.recognition.turned_rest import with_turned_rest
-from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, OTHER_LAYOUTS, with_unread
+from docserver.ocr.recognition.unread import MAX_SHARE_IF_UPRIGHT, with_unread
 from docserver.ocr.recognition.unread_accents import has_unread_accents
 from docserver.ocr.recognition.unsure_words import with_unsure_words_read_again
 
@@ -59,18 +52,6 @@ MIN_UPRIGHT_WEIGHT = 0.9
 """If lines run downwards, the page is turned and read again. The page was sideways if the second text has at least this
 share of the first text's weight. For a sideways page, both weights are about the same, but the first text may have a
 few letters more."""
-
-FEW_LINES_BELOW_PX = 150
-"""A picture lower than this has only a few lines, which are one block. A picture narrower than this may be a single
-vertical line, which is not a block, unless the picture was so small in both directions."""
-
-SECOND_LAYOUT_BETWEEN = 50.0, 80.0
-"""A receipt that is read with a confidence between these is read again with the layout of other pages. Below the first,
-it may lie in another direction; from the second on, the second text is seldom better."""
-
-MIN_GAIN_IN_SECOND_LAYOUT, MIN_WEIGHT_IN_SECOND_LAYOUT = 4.0, 0.97
-"""The second text of a receipt is taken if it has this much more confidence, and this share of the first one's weight.
-Its weight is mostly lower, because it has no words where there are no letters."""
 
 MAX_SIDE_READ_AGAIN_PX = 3600
 """Longest side of a page that the second engine reads: that of A4 at 300 dpi. It makes letters smaller in any case."""
@@ -95,6 +76,7 @@ class PageReader:
         self._page, self._analysis, self._is_bare = prepare(picture)
         self._original = PageImage.of(picture)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
+        self._attempts = Attempts(self._tries, self._page)
         self._turning = turning
         self._known_direction = None if turning else 0
         self._enlargement, changes = 1.0, 0
@@ -125,7 +107,7 @@ class PageReader:
         With `turning`, the possible directions of the page are tried until one is read well enough.
         """
         if self._analysis is None:
-            attempt = self._recognise(self._page, languages=languages, layout=Layout.PAGE)
+            attempt = self._attempts.recognise(self._page, languages=languages, layout=Layout.PAGE)
             if self._shows_through(attempt):
                 attempt = nothing(languages)
         else:
@@ -206,7 +188,7 @@ class PageReader:
 
     def _lone_words(self, languages: str) -> LoneWords:
         def recognise(part: PageImage) -> Recognised:
-            return self._recognise(part, languages=languages, layout=Layout.LETTER).recognised
+            return self._attempts.recognise(part, languages=languages, layout=Layout.LETTER).recognised
 
         if languages not in self._lone:
             self._lone[languages] = LoneWords(self._page, self._spots, recognise=recognise)
@@ -321,50 +303,23 @@ class PageReader:
         return self._without_faint_ink(best.rotation, analysis, languages)
 
     def _in_other_layouts(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
-        """The attempt, or one in another layout that leaves less of the page unread."""
         if not best.unread_share:
             return best
         page = self._enlarged(self._level_page(best.rotation, analysis))
-        for layout in OTHER_LAYOUTS[_layout(page, analysis)]:
-            if not best.unread_share or not self._tries.may_go_on():
-                break
-            another = with_unread(self._recognise(page, languages=best.languages, layout=layout), self._page)
-            is_more = another.unread_share < best.unread_share and another.weight > best.weight
-            best = another if is_more and another.rotation == best.rotation else best
-        return best
+        return self._attempts.in_other_layouts(best, page, layout=layout_of(page, analysis))
 
     def _with_turned_rest(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
-        """The attempt with what runs upwards or downwards on the page, or is upside down."""
-
-        def recognise(part: PageImage) -> Recognised:
-            return self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.PAGE)
-
         if not self._turning or not self._tries.may_go_on():
             return best
-        page = self._enlarged(self._level_page(best.rotation, analysis))
-        whole = with_turned_rest(best, page, recognise=recognise)
-        return best if whole is best else with_unread(whole, self._page)
+        return self._attempts.with_turned_rest(best, self._enlarged(self._level_page(best.rotation, analysis)))
 
     def _with_missed_words(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
         """The attempt with words that Tesseract missed or misread, unless the second engine may read it better."""
-
-        def recognise(part: PageImage) -> Recognised:
-            read = self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.LINE)
-            return replace(read, blocks=on_original(read.blocks, part))
-
-        def recognise_block(part: PageImage) -> Recognised:
-            return self._tries.recognise(part.image, dpi=part.dpi, languages=best.languages, layout=Layout.BLOCK)
-
         is_for_second = self._has_second and is_unsure(best)
         if is_few_words(best.recognised) or is_for_second or runs_downwards(best.recognised):
             return best
         numbers = not (self._has_second and reads_all(best.languages))
-        page = self._level_page(best.rotation, analysis)
-        boxed = with_boxed_words(best, page, recognise=recognise_block)
-        large = with_large_words(boxed, page, recognise=recognise)
-        whole = with_missed_words(large, page, recognise=recognise, numbers=numbers)
-        whole = without_doubled_letters(whole, page)
-        return best if whole is best else with_unread(whole, self._page)
+        return self._attempts.with_missed_words(best, self._level_page(best.rotation, analysis), numbers=numbers)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
         """True if the page has faint letters, and a few lines of it already show that these show through."""
@@ -447,7 +402,9 @@ class PageReader:
         if not may_be_dear or self._shows_text(page.rotation, analysis, languages):
             return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
         original = turned(self._original, page.rotation)
-        attempt = replace(self._recognise(original, languages=languages, layout=Layout.PAGE), rotation=page.rotation)
+        attempt = replace(
+            self._attempts.recognise(original, languages=languages, layout=Layout.PAGE), rotation=page.rotation
+        )
         if not shows_text(attempt.recognised):
             return attempt
         prepared = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
@@ -463,88 +420,33 @@ class PageReader:
         # Tesseract also reads lines that run downwards, but worse. On a receipt, for example, it separates names from
         # prices. So turn the page and read it again.
         upright = turned(page, UPRIGHT_TURN)
-        again = self._recognise(upright, languages=languages, layout=_layout(upright, analysis))
+        again = self._attempts.recognise(upright, languages=languages, layout=layout_of(upright, analysis))
         if again.weight >= MIN_UPRIGHT_WEIGHT * attempt.weight:
             return again
         # The page is upright and its lines do run downwards, as Chinese may be written.
         return replace(attempt, rotation=page.rotation)
 
     def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
-        layout = _layout(page, analysis)
-        cleaned = _without_leaders(page, analysis) if layout is not Layout.BLOCK else None
+        layout = layout_of(page, analysis)
+        cleaned = cleaned_of_leaders(page, analysis) if layout is not Layout.BLOCK else None
         if cleaned is not None:
             # Read it as one block, because without its leaders Tesseract would take the page numbers for a column.
             page, layout = cleaned, Layout.BLOCK
-        attempt = self._recognise(page, languages=languages, layout=layout)
+        attempt = self._attempts.recognise(page, languages=languages, layout=layout)
         # The second engine reads no page whose curved lines were made straight.
         has_second = self._has_second and page.warp is None and is_unsure(attempt)
         if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size) and not has_second:
-            attempt = self._with_second_layout(attempt, page)
+            attempt = self._attempts.in_second_layout(attempt, page)
         if layout is Layout.PAGE and cuts_numbers(attempt.recognised) and self._tries.may_go_on():
-            attempt = self._as_one_block(attempt, page)
+            attempt = self._attempts.as_one_block(attempt, page)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
         if unread and self._shows_text(page.rotation, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
-            attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
+            attempt = self._attempts.recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
         unsure_snippet = is_snippet(page.original_size) and attempt.recognised.confidence < UNSURE_BELOW
         may_be_better = low <= attempt.recognised.confidence < high and not has_second
         if unsure_snippet or (may_be_better and may_be_blurred(page, analysis)):
-            enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
+            enlarged = self._attempts.recognise(scaled(page, 2.0), languages=languages, layout=layout)
             attempt = better(attempt, enlarged)
         return attempt
-
-    def _with_second_layout(self, first: Attempt, page: PageImage) -> Attempt:
-        """The better text of a receipt: the first one, which was read as one block, or one in the layout of a page."""
-        low, high = SECOND_LAYOUT_BETWEEN
-        if not low <= first.recognised.confidence < high:
-            return first
-        second = self._recognise(page, languages=first.languages, layout=Layout.PAGE)
-        is_surer = second.recognised.confidence >= first.recognised.confidence + MIN_GAIN_IN_SECOND_LAYOUT
-        is_whole = second.weight >= MIN_WEIGHT_IN_SECOND_LAYOUT * first.weight
-        return second if is_surer and is_whole and second.rotation == first.rotation else first
-
-    def _as_one_block(self, first: Attempt, page: PageImage) -> Attempt:
-        """The better text of a table: the first one, whose numbers are cut, or one that is not divided into columns."""
-        second = self._recognise(page, languages=first.languages, layout=Layout.BLOCK)
-        return first if second.weight < first.weight or cuts_numbers(second.recognised) else second
-
-    def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
-        recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
-        downwards = runs_downwards(recognised)
-        if not downwards:
-            recognised = self._with_lines_as_seen(recognised, page, languages=languages, layout=layout)
-        rotation = page.rotation + (UPRIGHT_TURN if downwards else 0)
-        on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
-        return Attempt(on_page, rotation % 360, languages)
-
-    def _with_lines_as_seen(
-        self, recognised: Recognised, page: PageImage, *, languages: str, layout: Layout
-    ) -> Recognised:
-        """The text without rows of signs; of a page, also with missed lines, and with tables row by row."""
-
-        def recognise(part: PageImage) -> Recognised:
-            return self._tries.recognise(part.image, dpi=part.dpi, languages=languages, layout=Layout.BLOCK)
-
-        if layout is not Layout.PAGE:
-            return without_rows_of_signs(recognised, page.image)
-        whole = with_missed_lines(recognised, page, recognise=recognise)
-        return by_rows(without_rows_of_signs(whole, page.image))
-
-
-def _without_leaders(page: PageImage, analysis: PageAnalysis) -> PageImage | None:
-    """The page without its leaders, which Tesseract reads as letters or takes for a gap; None if it has none."""
-    scale = max(page.image.size) / max(page.original_size)
-    cleaned = without_leaders(grey(page.image), stroke_px=scale * analysis.stroke_px)
-    return None if cleaned is None else replace(page, image=cleaned)
-
-
-def _layout(page: PageImage, analysis: PageAnalysis) -> Layout:
-    width, height = page.image.size
-    if max(page.original_size) < FEW_LINES_BELOW_PX:
-        return Layout.BLOCK
-    if height < FEW_LINES_BELOW_PX or (is_narrow(page.image.size) and width >= FEW_LINES_BELOW_PX):
-        # A receipt is one block of lines, even if its lines have large gaps.
-        return Layout.BLOCK
-    # With Layout.PAGE, Tesseract would treat the cells of a form as pictures, and their columns as columns of text.
-    return Layout.COLUMN if analysis.is_form else Layout.PAGE
