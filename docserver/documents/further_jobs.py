@@ -11,7 +11,7 @@ from docserver.database.retries import transactional
 from docserver.database.tables import documents, jobs, webhook_endpoints
 from docserver.documents import equal_jobs, queries
 from docserver.errors import Conflict, NotFound
-from docserver.jobs import commits, notify
+from docserver.jobs import commits, notify, restarts
 from docserver.model import Job, Status
 from docserver.reading_options import Options
 from docserver.resources import Resources
@@ -36,7 +36,7 @@ class FurtherJob:
     request_id: str
     callback: Callback | None = None
     password: str | None = field(default=None, repr=False)
-    """That of an encrypted PDF."""
+    """That of an encrypted PDF; empty if it needs none."""
     traceparent: str | None = None
 
 
@@ -44,7 +44,8 @@ async def create(resources: Resources, document_id: UUID, asked: FurtherJob) -> 
     """Make a further job of a document, or find one with the same options that is as good. Returns the job, and True if
     it is an earlier one.
 
-    Raises NotFound, Gone, Conflict, QuotaExceeded, DatabaseUnavailable.
+    Raises NotFound, Gone, Conflict, Unprocessable if a password that an earlier job had is not given again,
+    QuotaExceeded, DatabaseUnavailable.
     """
     document, _ = await queries.document(resources, document_id, tenant=asked.caller.tenant)
     async with resources.storage.intact(document.id, size=document.size, sha256=document.sha256) as path:
@@ -79,6 +80,8 @@ async def _insert(resources: Resources, document_id: UUID, asked: FurtherJob) ->
         for job in earlier:
             if job.id == asked.job_id or (resources.settings.deduplicate and _serves(resources, job, asked)):
                 return job, job.id == asked.job_id
+        if asked.password is None and any(job.has_password for job in earlier):
+            raise restarts.password_is_needed()
         if len(earlier) >= MAX_JOBS:
             raise Conflict(f"The document has {MAX_JOBS} jobs, and more are not possible; retry one of them.")
         await jobs.leave_list(cur, document_id)
@@ -105,5 +108,5 @@ async def _insert(resources: Resources, document_id: UUID, asked: FurtherJob) ->
 def _serves(resources: Resources, job: Job, asked: FurtherJob) -> bool:
     is_alive = job.status not in (Status.FAILED, Status.CANCELLED)
     # Whether a password is right is known when the document is opened with it.
-    has_password = job.has_password or asked.password is not None
+    has_password = job.has_password or asked.password
     return is_alive and not has_password and job.options == asked.options and equal_jobs.is_as_good(resources, job)

@@ -48,10 +48,7 @@ async def retry(
             raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
         if job.has_password and password is None and needs_password:
             # Without it, nothing could be read, and the text would be lost.
-            raise Unprocessable(
-                "The document was sent with a password, which is not kept; send it again with the retry.",
-                errors=[{"detail": "It is needed again.", "pointer": "/password"}],
-            )
+            raise password_is_needed()
         job.status.to(Status.PENDING)
         options = replace(job.options, **changes)
         if isinstance(selection, str):
@@ -134,6 +131,14 @@ async def start_over(
             # The pages are counted when the document is opened.
             await tenant_quotas.count_retry(cur, job.tenant, pages=0, defaults=quotas)
         return started
+
+
+def password_is_needed() -> Unprocessable:
+    """The error if a document that was sent with a password is to be read again without one."""
+    return Unprocessable(
+        "The document was sent with a password, which is not kept; send it again.",
+        errors=[{"detail": "It is needed again; an empty one says that none is needed.", "pointer": "/password"}],
+    )
 
 
 async def _to_review(cur: Cursor, job: Job) -> list[range]:

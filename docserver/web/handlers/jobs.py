@@ -62,7 +62,7 @@ async def create_job(request: web.Request) -> web.Response:
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
         callback=callback(resources.settings, given, places=places),
-        password=given.get("password") or None,
+        password=given.get("password"),
         traceparent=tracing.traceparent(),
     )
     job, deduplicated = await further_jobs.create(resources, document_id, asked)
