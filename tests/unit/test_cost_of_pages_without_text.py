@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.recognition import reader
+from docserver.ocr.recognition import page_variants
 from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised
 from tests.support.empty_sheets import (
@@ -59,7 +59,7 @@ def test_where_nothing_is_read_it_is_not_read_upside_down() -> None:
 
 
 def test_a_sample_without_ink_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "sample_rows", lambda _, most: (0, min(40, most)))
+    monkeypatch.setattr(page_variants, "sample_rows", lambda _, most: (0, min(40, most)))
     tesseract = FakeTesseract(NOTHING)
 
     attempt_on(noisy(lines_of_bars(20), 2), tesseract)

@@ -1,26 +1,23 @@
 """Child side: reads a page: runs Tesseract on its picture, and on variants of it that may give a better text."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
 from PIL import ImageOps
-from PIL.Image import Image
 
 from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.overview import grey
-from docserver.ocr.image.preparation import count_changes, enlargement, in_grey, may_be_blurred, prepare
-from docserver.ocr.image.sampling import sample_rows
+from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
-from docserver.ocr.image.transform import PageImage, cropped, scaled, turned
-from docserver.ocr.image.way_up import way_up
+from docserver.ocr.image.transform import PageImage, scaled, turned
 from docserver.ocr.languages import reads_all
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
-from docserver.ocr.recognition.attempts import FEW_LINES_BELOW_PX, Attempts, cleaned_of_leaders, layout_of
+from docserver.ocr.recognition.attempts import Attempts, cleaned_of_leaders, layout_of
 from docserver.ocr.recognition.cut_words import with_cut_words_joined
 from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -35,6 +32,7 @@ from docserver.ocr.recognition.orientation import (
     runs_downwards,
     with_level_lines,
 )
+from docserver.ocr.recognition.page_variants import PageVariants
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.second_reading import is_unsure, read_again
 from docserver.ocr.recognition.tables import cuts_numbers
@@ -76,26 +74,12 @@ class PageReader:
         self._page, self._analysis, self._is_bare = prepare(picture)
         self._original = PageImage.of(picture)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
+        self._pages = PageVariants(self._page, self._analysis, self._tries)
         self._attempts = Attempts(self._tries, self._page)
         self._turning = turning
         self._known_direction = None if turning else 0
-        self._enlargement, changes = 1.0, 0
-        if self._analysis is not None:
-            self._enlargement = enlargement(self._page, self._analysis)
-            changes = count_changes(self._page, self._analysis)
-            self._tries.add_changes(changes)
-        self._is_changed = changes > 0 or self._enlargement != 1
-        """True if the picture that is read may take longer than the original one."""
-        self._level: dict[int, PageImage] = {}
-        """0 or 90 degrees → the page turned by them, with level lines. Straightening may take as long as OCR."""
         self._backs: dict[str, bool] = {}
         """Model or models → if they show that the page is the back of another one."""
-        self._samples: dict[int, PageImage] = {}
-        """Degrees → a few lines of that page."""
-        self._mirrored_samples: dict[tuple[int, Callable[[Image], Image]], PageImage] = {}
-        """Degrees and kind of mirror image → a few lines of it."""
-        self._ways_up: dict[int, int] = {}
-        """0 or 90 degrees → whether the page turned by them is upright, as `_way_up` has it."""
         self._order: tuple[int, ...] = ()
         """The turns to try for the page, in degrees clockwise, the likeliest first."""
         self._lone: dict[str, LoneWords] = {}
@@ -141,9 +125,8 @@ class PageReader:
 
     def read_again(self, attempt: Attempt, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
         """The attempt with what the second engine reads better, or alone; with `all_lines`, with nothing else."""
-        was_read = self._level.get(attempt.rotation % 180)
         # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
-        if self._analysis is None or (was_read and was_read.warp):
+        if self._analysis is None or self._pages.has_warped(attempt.rotation):
             return attempt
         page = turned(self._original, attempt.rotation)
         if max(page.image.size) > MAX_SIDE_READ_AGAIN_PX:
@@ -157,7 +140,7 @@ class PageReader:
         """The attempt with the unsure words that the second engine reads better."""
         if self._analysis is None:
             return attempt
-        return with_unsure_words_read_again(attempt, self._level_page(attempt.rotation, self._analysis), engine)
+        return with_unsure_words_read_again(attempt, self._pages.level(attempt.rotation), engine)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
@@ -210,55 +193,17 @@ class PageReader:
         if not self._order:
             likeliest, opposite, *others = directions(self._page, analysis)
             # To read a page upside down first would take as long as to read it.
-            is_upside_down = self._way_up(likeliest, analysis) < 0
+            is_upside_down = self._pages.way_up(likeliest) < 0
             self._order = (opposite, likeliest, *others) if is_upside_down else (likeliest, opposite, *others)
         return self._order
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
         return (
-            self._sample(degrees, analysis)
+            self._pages.sample(degrees)
             for degrees in self._directions(analysis)
             if not self._shows_nothing(degrees + 180)
         )
-
-    def _level_page(self, degrees: int, analysis: PageAnalysis) -> PageImage:
-        """The page turned by these degrees, with level lines."""
-        quarter = degrees % 180
-        if quarter not in self._level:
-            lying = turned(self._page, quarter)
-            self._level[quarter] = with_level_lines(lying, analysis)
-            if self._level[quarter] is not lying:
-                self._tries.add_changes(1)
-                self._is_changed = True
-        return turned(self._level[quarter], degrees - quarter)
-
-    def _way_up(self, degrees: int, analysis: PageAnalysis) -> int:
-        """1 if the page turned by these degrees is surely upright, -1 if it is surely upside down, otherwise 0."""
-        if is_snippet(self._page.original_size):
-            return 0
-        quarter = degrees % 180
-        if quarter not in self._ways_up:
-            self._ways_up[quarter] = way_up(self._level_page(quarter, analysis).image)
-        return self._ways_up[quarter] if degrees == quarter else -self._ways_up[quarter]
-
-    def _sample(self, degrees: int, analysis: PageAnalysis) -> PageImage:
-        """A few lines of the page turned by these degrees."""
-        if degrees not in self._samples:
-            self._samples[degrees] = self._few_lines(self._level_page(degrees, analysis))
-        return self._samples[degrees]
-
-    def _few_lines(self, page: PageImage) -> PageImage:
-        """A few lines of a page. In patterns without lines, a quarter of it, which is not enlarged."""
-        if is_snippet(page.original_size):
-            return self._enlarged(page)
-        most = min(page.image.height, max(page.image.height // 4, FEW_LINES_BELOW_PX))
-        top, bottom = sample_rows(page.image, most=most)
-        lines = cropped(page, (0, top, page.image.width, bottom))
-        return self._enlarged(lines) if bottom - top < most else lines
-
-    def _enlarged(self, page: PageImage) -> PageImage:
-        return page if self._enlargement == 1 else scaled(page, self._enlargement)
 
     def _variants(self, analysis: PageAnalysis) -> list[tuple[int, str]]:
         """The directions and colour modes in which to try the page, the likeliest first."""
@@ -272,7 +217,7 @@ class PageReader:
         (likeliest, _), *others = self._variants(analysis)
         if self._is_back(analysis, languages):
             return self._without_faint_ink(likeliest, analysis, languages)
-        best = self._attempt(self._level_page(likeliest, analysis), analysis=analysis, languages=languages)
+        best = self._attempt(self._pages.level(likeliest), analysis=analysis, languages=languages)
         best = with_unread(best, self._page)
         seems_on_side = best.unread_share >= MAX_SHARE_IF_UPRIGHT
         for degrees, mode in others:
@@ -285,17 +230,17 @@ class PageReader:
             if self._spots and is_few_words(with_lone.recognised) and not with_lone.left_out:
                 break
             is_text = degrees == likeliest and shows_text(best.recognised)
-            if not (is_text or self._shows_text(degrees, analysis, languages)):
+            if not (is_text or self._shows_text(degrees, languages)):
                 continue
-            if self._is_mirrored(best, in_sample=self._sampled(degrees, analysis, languages)):
+            if self._is_mirrored(best, in_sample=self._sampled(degrees, languages)):
                 break
-            page = self._level_page(degrees, analysis)
+            page = self._pages.level(degrees)
             page = in_grey(page) if mode == "L" else page
             another = with_unread(self._attempt(page, analysis=analysis, languages=languages), self._page)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = best if better(with_lone, another) is with_lone else another
-        best = self._in_other_layouts(self._with_turned_rest(best, analysis), analysis)
-        best = self._with_missed_words(best, analysis)
+        best = self._in_other_layouts(self._with_turned_rest(best), analysis)
+        best = self._with_missed_words(best)
         best = with_cut_words_joined(with_signs_as_drawn(best, turned(self._original, best.rotation)))
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
@@ -305,26 +250,26 @@ class PageReader:
     def _in_other_layouts(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
         if not best.unread_share:
             return best
-        page = self._enlarged(self._level_page(best.rotation, analysis))
+        page = self._pages.enlarged(self._pages.level(best.rotation))
         return self._attempts.in_other_layouts(best, page, layout=layout_of(page, analysis))
 
-    def _with_turned_rest(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
+    def _with_turned_rest(self, best: Attempt) -> Attempt:
         if not self._turning or not self._tries.may_go_on():
             return best
-        return self._attempts.with_turned_rest(best, self._enlarged(self._level_page(best.rotation, analysis)))
+        return self._attempts.with_turned_rest(best, self._pages.enlarged(self._pages.level(best.rotation)))
 
-    def _with_missed_words(self, best: Attempt, analysis: PageAnalysis) -> Attempt:
+    def _with_missed_words(self, best: Attempt) -> Attempt:
         """The attempt with words that Tesseract missed or misread, unless the second engine may read it better."""
         is_for_second = self._has_second and is_unsure(best)
         if is_few_words(best.recognised) or is_for_second or runs_downwards(best.recognised):
             return best
         numbers = not (self._has_second and reads_all(best.languages))
-        return self._attempts.with_missed_words(best, self._level_page(best.rotation, analysis), numbers=numbers)
+        return self._attempts.with_missed_words(best, self._pages.level(best.rotation), numbers=numbers)
 
     def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
         """True if the page has faint letters, and a few lines of it already show that these show through."""
         if languages not in self._backs:
-            few_lines = self._sampled(self._directions(analysis)[0], analysis, languages) if analysis.faint else None
+            few_lines = self._sampled(self._directions(analysis)[0], languages) if analysis.faint else None
             shows_through = few_lines and self._shows_through(few_lines, from_confidence=UNSURE_BELOW)
             self._backs[languages] = bool(shows_through)
         return self._backs[languages]
@@ -335,32 +280,32 @@ class PageReader:
 
     def _without_faint_ink(self, degrees: int, analysis: PageAnalysis, languages: str) -> Attempt:
         """The page in this direction, read without the text that shows through. Nothing if all of its ink is faint."""
-        page = self._level_page(degrees, analysis)
+        page = self._pages.level(degrees)
         page = replace(page, image=without_faint_ink(grey(page.image)))
         remaining = analyse(page.image)
         if remaining is None or remaining.faint:
             return nothing(languages)
-        again = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        again = self._attempt_at_size(self._pages.enlarged(page), analysis=analysis, languages=languages)
         is_sure = again.recognised.confidence >= UNSURE_BELOW
         return replace(again, left_out=True) if is_sure else nothing(languages)
 
-    def _shows_text(self, degrees: int, analysis: PageAnalysis, languages: str) -> bool:
+    def _shows_text(self, degrees: int, languages: str) -> bool:
         """True if a few lines of the page show text, and so much of it that the page may lie in this direction. A page
         without text is not read in full in each direction.
         """
         if self._shows_nothing(degrees + 180):
             return False
-        sample = self._sampled(degrees, analysis, languages).recognised
+        sample = self._sampled(degrees, languages).recognised
         return shows_text(sample) and (degrees == 0 or is_worth_turning(sample))
 
     def _shows_nothing(self, degrees: int) -> bool:
         """True if not even nonsense was read in a few lines of the page in this direction. Nor is it upside down."""
-        sample = self._samples.get(degrees % 360)
+        sample = self._pages.made_sample(degrees)
         return sample is not None and not is_snippet(sample.original_size) and self._tries.found_nothing(sample)
 
-    def _sampled(self, degrees: int, analysis: PageAnalysis, languages: str) -> Attempt:
+    def _sampled(self, degrees: int, languages: str) -> Attempt:
         """A few lines of the page in this direction."""
-        sample = self._sample(degrees, analysis)
+        sample = self._pages.sample(degrees)
         return Attempt(self._tries.read_sample(sample, languages=languages), degrees, languages)
 
     def _is_mirrored(self, attempt: Attempt, *, in_sample: Attempt) -> bool:
@@ -377,37 +322,28 @@ class PageReader:
             return False
         least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
         for mirror in (ImageOps.mirror, ImageOps.flip):
-            sample = self._mirrored_sample(attempt.rotation, mirror)
+            sample = self._pages.mirrored_sample(attempt.rotation, mirror)
             recognised = self._tries.read_sample(sample, languages=attempt.languages, is_faint=self._analysis is None)
             if shows_text(recognised) and recognised.confidence > least:
                 return True
         return False
-
-    def _mirrored_sample(self, rotation: int, mirror: Callable[[Image], Image]) -> PageImage:
-        """A few lines of the mirror image of the page turned by these degrees."""
-        key = rotation, mirror
-        if key not in self._mirrored_samples:
-            analysis = self._analysis
-            page = turned(self._page, rotation) if analysis is None else self._level_page(rotation, analysis)
-            self._mirrored_samples[key] = self._few_lines(replace(page, image=mirror(page.image)))
-        return self._mirrored_samples[key]
 
     def _attempt(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         """Read a level page, enlarged if it is small. If neither a few of its lines nor the original picture show text,
         it is not read: prepared patterns often look more like letters, and take Tesseract several times as long.
         """
         is_plain = analysis.is_upright and not analysis.is_form and not analysis.faint
-        may_be_dear = self._is_changed and not is_plain and not is_snippet(page.original_size)
-        may_be_dear = may_be_dear and self._way_up(page.rotation, analysis) <= 0
-        if not may_be_dear or self._shows_text(page.rotation, analysis, languages):
-            return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        may_be_dear = self._pages.is_changed and not is_plain and not is_snippet(page.original_size)
+        may_be_dear = may_be_dear and self._pages.way_up(page.rotation) <= 0
+        if not may_be_dear or self._shows_text(page.rotation, languages):
+            return self._attempt_at_size(self._pages.enlarged(page), analysis=analysis, languages=languages)
         original = turned(self._original, page.rotation)
         attempt = replace(
             self._attempts.recognise(original, languages=languages, layout=Layout.PAGE), rotation=page.rotation
         )
         if not shows_text(attempt.recognised):
             return attempt
-        prepared = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        prepared = self._attempt_at_size(self._pages.enlarged(page), analysis=analysis, languages=languages)
         return prepared if prepared.recognised.text else attempt
 
     def _attempt_at_size(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
@@ -440,7 +376,7 @@ class PageReader:
         if layout is Layout.PAGE and cuts_numbers(attempt.recognised) and self._tries.may_go_on():
             attempt = self._attempts.as_one_block(attempt, page)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
-        if unread and self._shows_text(page.rotation, analysis, languages):
+        if unread and self._shows_text(page.rotation, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
             attempt = self._attempts.recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
