@@ -14,7 +14,6 @@ from docserver.model import Page, Source
 from docserver.ocr.archival.document import mend_document, unfit_pages
 from docserver.ocr.archival.inheritance import inherited
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.pdf import passwords
 from docserver.ocr.searchable.drawn_page import replace_content
 from docserver.ocr.searchable.geometry import page_area, page_rotation, shown_size, upright_to_page
 from docserver.ocr.searchable.glyphless_font import GlyphlessFont
@@ -81,7 +80,7 @@ def _opened(source: str) -> Iterator[Pdf]:
         with Pdf.open(source, suppress_warnings=True) as pdf:
             yield pdf
     except pikepdf.PasswordError as error:
-        raise passwords.refusal() from error
+        raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
     except pikepdf.PdfError as error:
         raise Unreadable(
             DocumentErrorCode.CORRUPT, "The PDF is broken in a way that allows no text layer.", detail=str(error)
