@@ -53,6 +53,16 @@ def test_a_dash_is_in_a_row_and_a_column_apart_from_words(across: int, down: int
     assert lone_dashes(overview(image), boxes) == []
 
 
+def test_a_page_that_is_hatched_with_dashes_has_no_cells() -> None:
+    image, boxes = table("-")
+    draw = ImageDraw.Draw(image)
+    for number in range(600):
+        x, y = 20 + 30 * (number % 30), 400 + 25 * (number // 30)
+        draw.rectangle((x, y, x + 10, y + 2), fill=20)
+
+    assert lone_dashes(overview(image), boxes) == []
+
+
 def test_a_page_of_a_few_words_has_no_cells() -> None:
     image, boxes = table("-")
 

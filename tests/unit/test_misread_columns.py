@@ -37,3 +37,12 @@ def test_what_is_far_from_the_column_is_none_of_it() -> None:
     (seed, below) = column(("HDUHN", 100, 180), ("O", 320, 340))
 
     assert misread_columns([*NAMES, seed, below]) == [seed]
+
+
+def test_a_page_full_of_lines_that_run_downwards_has_no_cells() -> None:
+    beside = [Word("HDUHN", (400 + 20 * place, 100, 412 + 20 * place, 300), 30.0) for place in range(51)]
+
+    assert (
+        misread_columns([*NAMES, *[Word("x", (0, top, 9, top + 20), 95.0) for top in range(0, 4000, 40)], *beside])
+        == []
+    )

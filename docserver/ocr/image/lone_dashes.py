@@ -37,6 +37,9 @@ ALIGNED = 0.25
 MIN_EN_DASH, MIN_EM_DASH = 0.5, 1.1
 """Smallest widths of longer dashes than a hyphen, in the same measure."""
 
+MAX_DASHES = 500
+"""Most marks of the shape of a dash. A page with more has dotted lines or hatching, and each takes up to 0.1 ms."""
+
 EN_DASH, EM_DASH = "\N{EN DASH}", "\N{EM DASH}"
 
 _Boxes = NDArray[np.float64]
@@ -52,7 +55,7 @@ class Dash:
 
 
 def lone_dashes(seen: Overview, words: Sequence[Box]) -> list[Dash]:
-    """The dashes in rows and columns of these words."""
+    """The dashes in rows and columns of these words; none of a page full of them."""
     if len(words) < MIN_IN_ROW + MIN_IN_COLUMN:
         return []
     boxes = reduced(words, seen)
@@ -62,6 +65,8 @@ def lone_dashes(seen: Overview, words: Sequence[Box]) -> list[Dash]:
     width, thickness = marks[:, 2] - marks[:, 0], marks[:, 3] - marks[:, 1]
     is_dash = (width >= MIN_WIDTH * height) & (width <= MAX_WIDTH * height) & (thickness <= MAX_HEIGHT * height)
     is_dash &= width >= MIN_SLIMNESS * thickness
+    if np.count_nonzero(is_dash) > MAX_DASHES:
+        return []
     return [
         Dash(_text(right - left, height), (left * seen.step, top * seen.step, right * seen.step, bottom * seen.step))
         for left, top, right, bottom in marks[is_dash].tolist()

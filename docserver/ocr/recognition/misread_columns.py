@@ -18,6 +18,10 @@ MIN_ROWS = 2
 """Fewest rows of other words beside a column of cells."""
 
 
+MAX_WORDS = 50
+"""Most words of such a height. A page with more has lines that run downwards, and the time grows with the square."""
+
+
 def misread_columns(words: Sequence[Word]) -> list[Word]:
     """The unsure words in columns that have rows of other words beside them, as the cells of a table do."""
     unsure = [word for word in words if word.confidence < SURE_FROM]
@@ -25,6 +29,8 @@ def misread_columns(words: Sequence[Word]) -> list[Word]:
         return []
     height = median(word.box[3] - word.box[1] for word in words)
     seeds = [word for word in unsure if _runs_downwards(word, height)]
+    if len(seeds) > MAX_WORDS:
+        return []
     columns: list[list[Word]] = []
     for seed in seeds:
         if not any(seed in column for column in columns):
