@@ -40,6 +40,7 @@ def lines(*texts: str) -> str:
 
 TITLE = block("Price list", left=300, top=40)
 TABLE = block("Item|Price", "Bread|3.50", left=100, top=200)
+TABLE_OF_TWO = block("Item|Price", "Bread|3.50", "Milk|1.20", left=100, top=200)
 
 
 def test_a_title_that_was_read_last_is_first() -> None:
@@ -141,3 +142,24 @@ def test_rows_that_lie_askew_are_continued() -> None:
     ]
 
     assert ordered(*lying, frame=frame) == [lines("Date Row Price", "May 5 26 $75.67")]
+
+
+def test_numbers_of_rows_that_were_read_as_a_column_are_in_front_of_their_rows() -> None:
+    numbers = block("No", "1", "2", left=20, top=200)
+
+    assert ordered(numbers, TABLE_OF_TWO) == [lines("No Item Price", "1 Bread 3.50", "2 Milk 1.20")]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [("No", "2", "1"), ("1", "x", "2"), ("1",), ("No", "12345", "12346")],
+    ids=["falling", "letter", "one", "long"],
+)
+def test_other_columns_number_no_rows(column: Sequence[str]) -> None:
+    assert len(ordered(block(*column, left=20, top=200), TABLE_OF_TWO)) == 2
+
+
+def test_numbers_beside_prose_stay_where_they_were_read() -> None:
+    prose = block("The first line of it", "goes on in the second", left=100, top=200)
+
+    assert ordered(block("5", "10", left=20, top=200), prose) == [lines("5", "10"), text_of([prose])]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from docserver.layout import Block, Box, EngineName, Line, Paragraph, Word, around, lines_of, words_of
-from docserver.ocr.recognition.combination import MAX_READ_ALONE, Combined, combined, with_words
+from docserver.ocr.recognition.combination import MAX_READ_ALONE, Combined, combined, with_lines, with_words
 
 Given = tuple[str, int, float]
 """A word, where it begins, and its confidence. Letters are 10 pixels wide."""
@@ -233,3 +233,49 @@ def test_of_many_unsure_words_not_all_are_read_and_the_page_says_so() -> None:
 @pytest.mark.parametrize("all_lines", [False, True])
 def test_a_page_without_words_stays_without(all_lines: bool) -> None:
     assert both((), all_lines=all_lines) == (Combined((), left_out=False), [])
+
+
+def test_cells_that_tesseract_has_read_as_one_word_downwards_are_read_one_by_one_into_their_rows() -> None:
+    rows = text(*((top, [("Bolt", 100, 95.0), ("4.50", 300, 95.0)]) for top in (100, 140, 180)))
+    column = Word("HDUHN", (40, 95, 60, 205), 20.0)
+    line = Line(column.box, (column,))
+    blocks = (Block(column.box, (Paragraph(column.box, (line,)),)), *rows)
+
+    result, _ = both(
+        blocks,
+        ((95, 90, 345, 130), [("Bolt", 100, 98.0), ("4.50", 300, 98.0)]),
+        ((35, 90, 65, 130), [("1", 40, 97.0)]),
+        ((95, 130, 345, 170), []),
+        ((35, 130, 65, 170), [("2", 40, 97.0)]),
+        ((95, 172, 345, 208), []),
+        at={172: [("3", 40, 97.0)]},
+    )
+
+    assert texts(result.blocks) == ["1 Bolt 4.50", "2 Bolt 4.50", "3 Bolt 4.50"]
+    assert not result.left_out
+
+
+def test_where_nothing_is_read_of_a_word_downwards_something_is_left_out() -> None:
+    rows = text(*((top, [("Bolt", 100, 95.0)]) for top in (100, 140, 180)))
+    column = Word("HDUHN", (40, 95, 60, 205), 20.0)
+    blocks = (*rows, Block(column.box, (Paragraph(column.box, (Line(column.box, (column,)),)),)))
+
+    result, _ = both(blocks, ((95, 90, 145, 130), []))
+
+    assert texts(result.blocks) == ["Bolt", "Bolt", "Bolt"]
+    assert result.left_out
+
+
+def test_a_word_that_was_missed_joins_the_nearest_row_at_its_height() -> None:
+    rows = text((100, [("2", 100, 95.0)]), (104, [("Bolt", 200, 95.0), ("4.50", 500, 95.0)]))
+
+    assert texts(with_lines(rows, [[word(("+3", 400, 97.0), 104)]])) == ["2", "Bolt +3 4.50"]
+
+
+@pytest.mark.parametrize(("number", "left", "joins"), [("17", 60, True), ("17", -200, False), ("Note", 40, False)])
+def test_a_short_number_joins_the_row_behind_it(number: str, left: int, joins: bool) -> None:
+    rows = text((100, [("Bolt", 100, 95.0)]), (140, [("Nut", 100, 95.0)]))
+
+    read = texts(with_lines(rows, [[word((number, left, 97.0), 140)]]))
+
+    assert ("17 Nut" in read) == joins

@@ -6,10 +6,13 @@ there. All boxes are in one picture, in which lines are level or a little askew.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import itemgetter
 from statistics import mean, median
 
-from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, overlap, words_of
 from docserver.ocr.recognition.agreement import SURE_FROM, chosen
+from docserver.ocr.recognition.misread_columns import misread_columns
 from docserver.ocr.recognition.missed_lines import with_line
 
 MIN_COVERED = 0.8
@@ -33,6 +36,9 @@ MIN_WIDTH, MAX_WIDTH = 0.2, 1.5
 
 MAX_GAP = 1.5
 """Widest gap between two words of a line, as a multiple of the height of the higher one."""
+
+MAX_GAP_OF_NUMBER, MAX_SHORT_NUMBER = 10.0, 4
+"""Widest gap between the number of a row of a table and the row, in heights of the number, and most signs of it."""
 
 MAX_READ_ALONE = 20
 """Most such words that are read. If there are more, most are parts of a drawing."""
@@ -87,9 +93,10 @@ def combined(
     `read_at` what is in a box.
     """
     found = [_Found(box) for box in boxes]
-    unseen = _assign(blocks, found)
-    taken: dict[int, list[Word]] = {}
+    columns = misread_columns(list(words_of(blocks)))
+    taken: dict[int, list[Word]] = {id(word): [] for word in columns}
     """The id of a word of Tesseract's → the words that take its place."""
+    unseen = _assign((word for word in words_of(blocks) if id(word) not in taken), found)
     added: list[Sequence[Word]] = []
     seen: list[Word] = []
     for index, line in enumerate(found):
@@ -104,7 +111,12 @@ def combined(
             unseen += [word for word in line.words if not _is_among(word, words)]
         elif words:
             added.append(words)
+    for cell in islice(_unread_cells(columns, boxes, seen), MAX_READ_ALONE):
+        words = [word for word in read_at(cell) if not _is_among(word, seen)]
+        seen += words
+        added += [words] if words else []
     left_out = _replace_unseen(unseen, taken, seen, height=_height(boxes, unseen), read_at=read_at, all_words=all_lines)
+    left_out = left_out or not all(any(overlap(word.box, other.box) for other in seen) for word in columns)
     return Combined(with_lines(with_words(blocks, taken), added), left_out)
 
 
@@ -141,10 +153,24 @@ def _replace_unseen(
     return left_out
 
 
-def _assign(blocks: Sequence[Block], found: Sequence[_Found]) -> list[Word]:
+def _unread_cells(columns: Sequence[Word], boxes: Sequence[Box], seen: Sequence[Word]) -> Iterator[Box]:
+    """The cells of columns that Tesseract has read as words, as high as the lines beside them, where no word is."""
+    for left, top, right, bottom in (word.box for word in columns):
+        lines: list[Box] = []
+        # The nearest lines show best where a row is on a page that is askew.
+        for box in sorted(boxes, key=lambda box: max(box[0] - right, left - box[2])):
+            if top < _middle(box)[1] < bottom and not any(_are_level(box, line) for line in lines):
+                lines.append(box)
+        for _, upper, _, lower in lines:
+            cell = left, upper, right, lower
+            if not any(_are_level(word.box, cell) and left < _middle(word.box)[0] < right for word in seen):
+                yield cell
+
+
+def _assign(words: Iterable[Word], found: Sequence[_Found]) -> list[Word]:
     """Add each word to the line where most of it is. Returns those that are in none."""
     alone = []
-    for word in words_of(blocks):
+    for word in words:
         shares = [line.share_of(word) for line in found]
         if sum(shares) >= MIN_SHARE_IN_LINE:
             found[shares.index(max(shares))].words.append(word)
@@ -281,16 +307,30 @@ def are_close(one: Box, other: Box, max_gap: float) -> bool:
 
 
 def _beside(line: Line, blocks: Iterable[Block]) -> Line | None:
-    """The line at the same height in a block that reaches across this line's middle. On a receipt, a price that
-    Tesseract has missed joins the name before it in this way.
+    """The nearest line at the same height in a block that reaches across this line's middle, or of a short number, in
+    one beside it. On a receipt, a price that Tesseract has missed joins the name before it in this way, and in a table
+    the number of a row.
     """
-    x, y = _middle(line.box)
-    for block in blocks:
-        if block.box[0] <= x <= block.box[2]:
-            for other in lines_of([block]):
-                if other.box[1] <= y <= other.box[3] and line.box[1] <= _middle(other.box)[1] <= line.box[3]:
-                    return other
-    return None
+    x, _ = _middle(line.box)
+
+    def gap(word: Word) -> int:
+        return max(word.box[0] - line.box[2], line.box[0] - word.box[2])
+
+    # On a page that is askew, only the nearest words of a line show whether it is at the same height.
+    nearest = [(block, other, min(other.words, key=gap)) for block in blocks for other in lines_of([block])]
+    level = [
+        (gap(word), block.box[0] <= x <= block.box[2], other)
+        for block, other, word in nearest
+        if _are_level(word.box, line.box)
+    ]
+    most = MAX_GAP_OF_NUMBER * (line.box[3] - line.box[1]) if _is_short_number(line) else 0
+    rows = [row for row in level if row[1]] or [row for row in level if row[0] <= most]
+    return min(rows, key=itemgetter(0), default=(0, False, None))[2]
+
+
+def _is_short_number(line: Line) -> bool:
+    (word, *others) = line.words
+    return not others and any(map(str.isdigit, word.text)) and len(word.text) <= MAX_SHORT_NUMBER
 
 
 def _middle(box: Box) -> tuple[float, float]:

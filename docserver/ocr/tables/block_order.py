@@ -23,8 +23,12 @@ columns may overlap a little."""
 NUMBER_OF_ITEM = re.compile(r"\(?(\d{1,3}|[A-Za-z]|[ivxIVX]{2,4})[.)]|[•*]")
 """What an item of a list begins with."""
 
-MAX_ITEM_GAP = 4.0
-"""Widest gap between the number of an item and its text, as a multiple of the number's height."""
+NUMBER_OF_ROW = re.compile(r"\d{1,4}")
+"""What a row of a table begins with."""
+
+MAX_ITEM_GAP, MAX_ROW_GAP = 4.0, 10.0
+"""Widest gaps between the number of an item and its text, and between that of a row and its first cell, as a multiple
+of the number's height."""
 
 MIN_CELLS, MAX_CELL_WORDS = 2, 2
 """Fewest cells of a column, and most words of each. Others may be a text of their own beside a table."""
@@ -57,8 +61,8 @@ _Column = list[_Placed]
 
 
 def in_order_of_places(blocks: tuple[Block, ...], frame: Frame) -> tuple[Block, ...]:
-    """The blocks in reading order: of two below each other, the upper one is first. Numbers of items, and cells that
-    were read as columns of their own, are in their lines. All else keeps its order.
+    """The blocks in reading order: of two below each other, the upper one is first. Numbers of items and rows, and
+    cells that were read as columns of their own, are in their lines. All else keeps its order.
     """
     if not 1 < len(blocks) <= MAX_BLOCKS:
         return blocks
@@ -93,7 +97,7 @@ def _is_above(upper: Rect, lower: Rect) -> bool:
 
 
 def _parts_of_lines(columns: Sequence[_Column], frame: Frame) -> dict[int, list[_Placed]]:
-    """The id of a line → the line with the number of its item, or the last cells of its row, from left to right."""
+    """The id of a line → the line with the number of its item or row, or with the last cells of its row."""
     parts: dict[int, list[_Placed]] = {}
     staying = list(columns)
     for column in columns:
@@ -101,7 +105,10 @@ def _parts_of_lines(columns: Sequence[_Column], frame: Frame) -> dict[int, list[
         if any(id(line.line) in parts for line in column):
             continue
         if all(NUMBER_OF_ITEM.fullmatch(line.text) for line in column):
-            lines = [item for number in column if (item := _item_of(number, others))]
+            lines = [item for number in column if (item := _line_behind(number, others, MAX_ITEM_GAP))]
+        elif _may_number_rows(column):
+            behind = (_line_behind(number, others, MAX_ROW_GAP) for number in column)
+            lines = [row for row in behind if row and has_gap(row.line, frame, least=MIN_CELL_GAP)]
         elif _may_be_cells(column):
             lines = next(filter(None, (_rows_before(column, other, frame) for other in others)), [])
         else:
@@ -113,9 +120,9 @@ def _parts_of_lines(columns: Sequence[_Column], frame: Frame) -> dict[int, list[
     return parts
 
 
-def _item_of(number: _Placed, columns: Sequence[_Column]) -> _Placed | None:
-    """The line that begins right behind a number."""
-    most = number.rect[2] + MAX_ITEM_GAP * number.height
+def _line_behind(number: _Placed, columns: Sequence[_Column], max_gap: float) -> _Placed | None:
+    """The line that begins right behind a number, with at most this gap as a multiple of the number's height."""
+    most = number.rect[2] + max_gap * number.height
     behind = (
         line
         for column in columns
@@ -123,6 +130,13 @@ def _item_of(number: _Placed, columns: Sequence[_Column]) -> _Placed | None:
         if number.rect[2] <= line.rect[0] <= most and number.is_level(line)
     )
     return min(behind, key=lambda line: line.rect[0], default=None)
+
+
+def _may_number_rows(column: _Column) -> bool:
+    """True for numbers that increase, perhaps with the head of their column."""
+    numbers = [int(line.text) for line in column if NUMBER_OF_ROW.fullmatch(line.text)]
+    is_head = column[0].text.isalpha() and len(column[0].line.words) == 1
+    return len(numbers) >= MIN_CELLS and len(numbers) + is_head == len(column) and numbers == sorted(set(numbers))
 
 
 def _may_be_cells(column: _Column) -> bool:
