@@ -108,6 +108,11 @@ CANCELLED = replace(
         ),
     ),
 )
+ENCRYPTED = Failure(
+    DocumentErrorCode.ENCRYPTED,
+    "The PDF can only be opened with a password. Send it as `password`, with a retry if the job has failed.",
+)
+
 FAILED = replace(
     COMPLETED,
     status=Status.FAILED,
@@ -116,10 +121,7 @@ FAILED = replace(
     engine=None,
     history=(),
     quality=None,
-    failure=Failure(
-        DocumentErrorCode.ENCRYPTED,
-        "The PDF can only be opened with a password. Send it as `password`, with a retry if the job has failed.",
-    ),
+    failure=ENCRYPTED,
 )
 _RETRIED = replace(
     COMPLETED,

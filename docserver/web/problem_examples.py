@@ -18,12 +18,7 @@ _DOCUMENT = f"/v1/documents/{examples.DOCUMENT_ID}"
 _FILE = f"{_DOCUMENT}/file"
 
 _LIMIT = "Must be greater than or equal to 1 and less than or equal to 100."
-_ENCRYPTED = failure_json(
-    Failure(
-        DocumentErrorCode.ENCRYPTED,
-        "The PDF can only be opened with a password. Send it as `password`, with a retry if the job has failed.",
-    )
-)
+_ENCRYPTED = failure_json(examples.ENCRYPTED)
 _TIMEOUT = failure_json(Failure(DocumentErrorCode.PAGE_TIMEOUT, "Reading the page took longer than 120 s.", page=1))
 
 _GENERAL: tuple[tuple[ServiceError, str], ...] = (

@@ -8,7 +8,7 @@ import pytest
 
 from docserver.elements import Table
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, text_of, words_of
-from docserver.ocr.tables.frame import Frame
+from docserver.ocr.tables.frame import Frame, frame_of
 from docserver.ocr.tables.page import PageTables, tables_of
 from docserver.ocr.tables.rules import Rules, rules_of, rules_of_level
 
@@ -78,7 +78,7 @@ class Lines:
 
 
 def find(*blocks: Block, rects: Sequence[tuple[float, float, float, float]] = ()) -> PageTables:
-    found = tables_of(tuple(blocks), width=WIDTH, height=HEIGHT, rotation=0, is_level=True, rules=Lines(rects))
+    found = tables_of(tuple(blocks), Frame(WIDTH, HEIGHT, 0), rules=Lines(rects))
     assert_whole(found, blocks)
     return found
 
@@ -277,10 +277,7 @@ def test_the_tables_of_a_turned_page_are_those_of_the_same_page_upright(rotation
     box = around(one.box for one in lines)
     found = tables_of(
         (Block(box, (Paragraph(box, lines),)),),
-        width=size[0],
-        height=size[1],
-        rotation=rotation,
-        is_level=True,
+        Frame(*size, rotation),
         rules=Lines([lying((int(x0), int(y0), int(x1), int(y1))) for x0, y0, x1, y1 in rects]),
     )
 
@@ -304,7 +301,8 @@ def test_the_rows_of_a_page_that_lies_askew_stay_rows() -> None:
         frames.append(frame)
         return rules_of_level([])
 
-    found = tables_of(tuple(blocks), width=WIDTH, height=HEIGHT, rotation=0, is_level=False, rules=rules)
+    frame = frame_of(blocks, width=WIDTH, height=HEIGHT, rotation=0)
+    found = tables_of(tuple(blocks), frame, rules=rules)
 
     assert [texts(table) for table in found.tables] == [[list(row) for row in PRICES]]
     assert frames[0].skew == pytest.approx(2.0, abs=0.2)
@@ -382,7 +380,7 @@ def test_a_frame_around_a_page_is_no_table() -> None:
 def test_no_rules_are_looked_for_on_a_page_of_prose() -> None:
     rules = Lines()
 
-    tables_of((prose(top=100, lines=40),), width=WIDTH, height=HEIGHT, rotation=0, is_level=False, rules=rules)
+    tables_of((prose(top=100, lines=40),), Frame(WIDTH, HEIGHT, 0), rules=rules)
 
     assert rules.frames == []
 

@@ -17,11 +17,4 @@ def picture_tables(attempt: Attempt, picture: Picture) -> PageTables:
 
     blocks = attempt.recognised.blocks
     frame = frame_of(blocks, width=picture.image.width, height=picture.image.height, rotation=attempt.rotation)
-    return tables_of(
-        in_order_of_places(blocks, frame),
-        width=picture.image.width,
-        height=picture.image.height,
-        rotation=attempt.rotation,
-        is_level=False,
-        rules=rules,
-    )
+    return tables_of(in_order_of_places(blocks, frame), frame, rules=rules)

@@ -216,33 +216,34 @@ def _nearest(word: Word, others: Sequence[Word]) -> Word:
 
 def with_words(blocks: Iterable[Block], taken: dict[int, list[Word]]) -> tuple[Block, ...]:
     """The blocks with other words in the places of some, without what gets empty."""
-    return tuple(
-        Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
-        for block in blocks
-        if (paragraphs := tuple(_paragraphs(block, taken)))
-    )
+    return _with_lines_of(blocks, lambda line: _rows(line, taken))
 
 
 def with_others(blocks: Iterable[Block], others: Mapping[int, Word | None]) -> tuple[Block, ...]:
     """The blocks with another word or none in the places of some, by their ids, without what gets empty. Each
     stays in its line.
     """
-    changed = []
-    for block in blocks:
-        paragraphs = []
-        for paragraph in block.paragraphs:
-            rows = [[other for word in line.words if (other := others.get(id(word), word))] for line in paragraph.lines]
-            lines = tuple(Line(around(word.box for word in row), tuple(row)) for row in rows if row)
-            if lines:
-                paragraphs.append(Paragraph(around(line.box for line in lines), lines))
-        if paragraphs:
-            changed.append(Block(around(paragraph.box for paragraph in paragraphs), tuple(paragraphs)))
-    return tuple(changed)
+
+    def row(line: Line) -> Iterator[Line]:
+        words = tuple(other for word in line.words if (other := others.get(id(word), word)))
+        if words:
+            yield Line(around(word.box for word in words), words)
+
+    return _with_lines_of(blocks, row)
 
 
-def _paragraphs(block: Block, taken: dict[int, list[Word]]) -> Iterator[Paragraph]:
+def _with_lines_of(blocks: Iterable[Block], lines_for: Callable[[Line], Iterable[Line]]) -> tuple[Block, ...]:
+    """The blocks with other lines in the place of each, without what gets empty."""
+    return tuple(
+        Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
+        for block in blocks
+        if (paragraphs := tuple(_paragraphs(block, lines_for)))
+    )
+
+
+def _paragraphs(block: Block, lines_for: Callable[[Line], Iterable[Line]]) -> Iterator[Paragraph]:
     for paragraph in block.paragraphs:
-        lines = tuple(row for line in paragraph.lines for row in _rows(line, taken))
+        lines = tuple(other for line in paragraph.lines for other in lines_for(line))
         if lines:
             yield Paragraph(around(line.box for line in lines), lines)
 
@@ -325,7 +326,7 @@ def _beside(line: Line, blocks: Iterable[Block]) -> Line | None:
     ]
     most = MAX_GAP_OF_NUMBER * (line.box[3] - line.box[1]) if _is_short_number(line) else 0
     rows = [row for row in level if row[1]] or [row for row in level if row[0] <= most]
-    return min(rows, key=itemgetter(0), default=(0, False, None))[2]
+    return min(rows, key=itemgetter(0))[2] if rows else None
 
 
 def _is_short_number(line: Line) -> bool:

@@ -36,9 +36,9 @@ def misread_columns(words: Sequence[Word]) -> list[Word]:
         if not any(seed in column for column in columns):
             columns.append(_column(seed, unsure, MAX_GAP * height))
     sure = [word.box for word in words if word.confidence >= SURE_FROM]
-    return [
-        word for column in columns if _rows_beside(around(w.box for w in column), sure) >= MIN_ROWS for word in column
-    ]
+    beside_rows = [column for column in columns if _rows_beside(around(word.box for word in column), sure) >= MIN_ROWS]
+    # Columns may share words.
+    return list({id(word): word for column in beside_rows for word in column}.values())
 
 
 def _runs_downwards(word: Word, height: float) -> bool:

@@ -1,6 +1,7 @@
 """Child side: the tables of a page, with the boxes of their cells on the page, and the page's text in their order."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
@@ -9,7 +10,7 @@ from docserver.elements import MAX_TABLE_PLACES, MAX_TABLES, MAX_TABLES_BYTES, T
 from docserver.layout import Block, lines_of
 from docserver.ocr.tables.draft import Draft, in_lines
 from docserver.ocr.tables.finder import drafts_of
-from docserver.ocr.tables.frame import Frame, frame_of
+from docserver.ocr.tables.frame import Frame
 from docserver.ocr.tables.placed import has_gap, placed_page
 from docserver.ocr.tables.reading_order import in_order_of_tables
 from docserver.ocr.tables.rules import Rules
@@ -31,23 +32,10 @@ class PageTables(NamedTuple):
     tables: tuple[Table, ...]
 
 
-def tables_of(
-    blocks: tuple[Block, ...],
-    *,
-    width: int,
-    height: int,
-    rotation: int,
-    is_level: bool,
-    rules: Callable[[Frame], Rules],
-) -> PageTables:
-    """Find the tables of a page by its words and by its rules, which are looked for only if it may have tables.
-
-    `is_level` tells that no line is askew.
-    """
-    upright = Frame(width, height, rotation)
-    if not _may_have_tables(blocks, upright):
+def tables_of(blocks: tuple[Block, ...], frame: Frame, *, rules: Callable[[Frame], Rules]) -> PageTables:
+    """Find the tables of a page by its words and by its rules, which are looked for only if it may have tables."""
+    if not _may_have_tables(blocks, replace(frame, skew=0.0)):
         return PageTables(blocks, ())
-    frame = upright if is_level else frame_of(blocks, width=width, height=height, rotation=rotation)
     drafts = drafts_of(placed_page(blocks, frame), rules(frame))
     if not drafts:
         return PageTables(blocks, ())

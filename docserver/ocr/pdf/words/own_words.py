@@ -10,6 +10,7 @@ from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixel
 from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
 from docserver.ocr.pdf.words.placement import PagePlacement
 from docserver.ocr.pdf.words.text_patches import TextPatches
+from docserver.ocr.tables.frame import Frame
 from docserver.ocr.tables.page import PageTables, tables_of
 from docserver.ocr.tables.rules import rules_of
 
@@ -154,14 +155,8 @@ class TextLayer:
     def with_tables(self, placement: PagePlacement) -> PageTables:
         """The blocks of placed words, and the tables among them in the direction in which most words stand."""
         blocks, upside_down = placement.blocks()
-        found = tables_of(
-            blocks,
-            width=self.to_pixels.width,
-            height=self.to_pixels.height,
-            rotation=placement.rotation,
-            is_level=True,
-            rules=lambda frame: rules_of(self.rules, frame),
-        )
+        frame = Frame(self.to_pixels.width, self.to_pixels.height, placement.rotation)
+        found = tables_of(blocks, frame, rules=lambda frame: rules_of(self.rules, frame))
         return PageTables((*found.blocks, *upside_down), found.tables)
 
     def reading(self) -> Reading:
