@@ -113,13 +113,14 @@ class Claims:
             self._drop(claim_id)
 
     def end(self, claim: Claim) -> None:
-        """Forget a claim after its own work has ended the job: its lease is no longer extended."""
+        """Forget a claim whose job has ended: its lease is no longer extended."""
         self._drop(claim.id)
 
     async def guard(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
         """Run work that writes nothing to the database. If the claim is lost, cancel the work and raise ClaimLost."""
-        lease, loop = self._leases[claim.id], asyncio.get_running_loop()
-        if lease.lost or loop.time() >= lease.good_until:
+        # A claim of several pages ends with its job, which others may have ended while its first pages were saved.
+        lease, loop = self._leases.get(claim.id), asyncio.get_running_loop()
+        if lease is None or lease.lost or loop.time() >= lease.good_until:
             work.close()
             raise ClaimLost
         lease.work = loop.create_task(work)

@@ -53,23 +53,25 @@ class Deadlines:
     def __init__(self) -> None:
         self._running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._next_check = math.inf
+        """When the timer is due. By its own word it may be due later: the loop rounds to milliseconds."""
 
     def limit(self, seconds: float) -> Deadline:
         """A deadline for the current task, to be used in a `with` statement."""
         loop = asyncio.get_running_loop()
         at = loop.time() + seconds
         # Nearly always, the timer is that of an earlier request, and looks at this one when it is due.
-        if self._timer is None or at < self._timer.when():
+        if at < self._next_check:
             self._watch(loop, at)
         return Deadline(self._running, at)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(at, self._check, loop)
+        self._timer, self._next_check = loop.call_at(at, self._check, loop), at
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
+        self._timer, self._next_check = None, math.inf
         now = loop.time()
         for deadline in [each for each in self._running if each.at <= now]:
             self._running.discard(deadline)

@@ -2,19 +2,22 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.errors import DatabaseUnavailable
-from docserver.jobs import notify, transitions
+from docserver.jobs import notify, saving, transitions
 from docserver.jobs.leases import Claim, ClaimLost, Claims
 from docserver.jobs.paces import TURN_S
+from docserver.jobs.saving import PageResult, Saver
 from docserver.model import Status
 from docserver.resources import Resources
-from tests.support.faulty_database import Switch
+from tests.support.faulty_database import Switch, Unanswered
 from tests.support.leases import claims_of
 from tests.support.redis_state import announced, listening
 from tests.support.rows import (
@@ -309,6 +312,27 @@ async def test_a_guarded_work_is_refused_after_its_claim_was_lost(resources: Res
         assert claim
         await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
         await claims.heartbeat()
+        try:
+            await claims.guard(claim, Work().run())
+        except ClaimLost:
+            lost.append(claim.id)
+
+    assert lost == [claim.id]
+
+
+async def test_no_further_page_is_read_of_a_job_that_was_cancelled_while_a_page_was_saved_without_an_answer(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "SAVE_PAUSE_S", (0.01, 0.05))
+    _, job_id = await make_job(resources.db, total=2)
+    claims, lost = claims_of(resources), []
+    db: Any = Unanswered(resources.db, answers_lost=1, carried_out=False)
+    saver = Saver(replace(resources, db=db), claims, stopping=asyncio.Event())
+
+    async with claims.claimed(job_id) as claim:
+        assert claim
+        await transitions.cancel(resources.db, job_id, tenant=DEFAULT_TENANT)
+        await saver.pages(claim, {1: PageResult(READING, 0.1)})
         try:
             await claims.guard(claim, Work().run())
         except ClaimLost:

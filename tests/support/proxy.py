@@ -139,6 +139,10 @@ class Proxy:
             await asyncio.gather(self._pump_requests(reader, link), self._pump_replies(server_reader, link))
         except OSError:
             pass
+        except RuntimeError:
+            # What uvloop raises for a transport that another task has aborted.
+            if not (writer.is_closing() or server_writer.is_closing()):
+                raise
         finally:
             link.abort()
             self._links.discard(link)
