@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from itertools import islice
 from typing import Any
 
 import hiredis
@@ -182,9 +181,11 @@ class Node:
         try:
             self._refuse_while_paused()
             async with asyncio.timeout_at(until):
-                received = iter(await self._send([command for call in calls for command in call.commands]))
+                received = await self._send([command for call in calls for command in call.commands])
+                end = 0
                 for call in calls:
-                    replies = list(islice(received, len(call.commands)))
+                    begin, end = end, end + len(call.commands)
+                    replies = received[begin:end]
                     if call.script is not None and isinstance(replies[0], NoScriptError):
                         replies = await self._send([("EVAL", call.script.source, *call.commands[0][2:])])
                     self._settle(call, replies)
@@ -214,16 +215,15 @@ class Node:
         return replies
 
     def _settle(self, call: _Call, replies: list[Reply]) -> None:
-        faults = [reply for reply in replies if isinstance(reply, RedisError) and not isinstance(reply, AskError)]
-        if faults:
-            refusal = self._unavailable(faults[0])
-            # A server that refuses commands may be a primary of yesterday. Its name may lead to another one by now.
-            self._close_idle()
-        if call.done.done():
-            return
-        if faults:
-            call.done.set_exception(refusal)
-        else:
+        for reply in replies:
+            if isinstance(reply, RedisError) and not isinstance(reply, AskError):
+                refusal = self._unavailable(reply)
+                # A server that refuses commands may be a primary of yesterday. Its name may lead to another one by now.
+                self._close_idle()
+                if not call.done.done():
+                    call.done.set_exception(refusal)
+                return
+        if not call.done.done():
             call.done.set_result(replies)
 
     def _close_idle(self) -> None:
