@@ -1,4 +1,6 @@
-"""Opens connections, with the session settings that all statements expect. Only this module imports aiomysql."""
+"""Opens connections, with the session settings that all statements expect. Only this module and `results` import
+aiomysql.
+"""
 
 import asyncio
 import math
@@ -8,8 +10,10 @@ from typing import Any
 import aiomysql
 from pymysql.constants import CLIENT, CR
 from pymysql.err import OperationalError
+from pymysql.protocol import MysqlPacket
 
 from docserver.database.address import Address
+from docserver.database.results import Result, arrived_packets
 
 CONNECT_TIMEOUT_S = 5.0
 """Longest wait for a new connection or a check of one. A server that is running answers in milliseconds."""
@@ -49,6 +53,8 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
     checked_at = -math.inf
     """When the pool last found that the connection may be used, by the monotonic clock."""
 
+    _next_seq_id: int
+
     @property
     def tls_version(self) -> str | None:
         """As in TLSv1.3; None if the connection is not encrypted."""
@@ -64,6 +70,33 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
     def escape(self, obj: Any) -> Any:
         # A page's words as escaped text cost three times the CPU time here, and a third more in the server.
         return f"x'{obj.hex()}'" if isinstance(obj, bytes) else super().escape(obj)
+
+    def arrived_packets(self, most: int) -> list[bytes]:
+        """The next packets that have arrived, without their headers."""
+        if self._reader.exception() is not None:
+            return []
+        packets = arrived_packets(self._reader, first=self._next_seq_id, most=most)
+        self._next_seq_id = (self._next_seq_id + len(packets)) % 256
+        return packets
+
+    async def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
+        for data in self.arrived_packets(1):
+            packet = packet_type(data, self._encoding)
+            if packet.is_error_packet():
+                packet.raise_for_error()
+            return packet
+        awaited: MysqlPacket = await super()._read_packet(packet_type)
+        return awaited
+
+    async def _read_query_result(self, unbuffered: bool = False) -> None:
+        assert not unbuffered
+        self._result = None
+        result = Result(self)
+        await result.read()
+        self._result = result
+        self._affected_rows = result.affected_rows
+        if result.server_status is not None:
+            self.server_status = result.server_status
 
     async def _request_authentication(self) -> None:
         # Otherwise aiomysql goes on without encryption, as somebody between both sides may wish.
