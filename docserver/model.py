@@ -4,7 +4,7 @@ A job's history is in `job_history`, and its options are in `reading_options`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -249,6 +249,8 @@ class Job:
     """Names the span of the request that started this attempt (W3C Trace Context); None if it was not traced."""
     has_password: bool = False
     """True if a client has given a password for the document. It is forgotten when the job has ended."""
+    has_deliveries: bool = field(default=False, compare=False)
+    """True if the transition that made this state has recorded whom to tell of it; not stored."""
 
     @property
     def progress(self) -> float:

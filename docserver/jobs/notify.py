@@ -20,8 +20,11 @@ async def offer(resources: Resources, job: Job) -> None:
 
 
 async def publish(resources: Resources, job: Job) -> None:
-    """Put a job's new state into the cache, and wake the requests that wait for the job, and the sender of webhooks."""
-    resources.webhooks_due.set()
+    """Put a job's new state into the cache, and wake the requests that wait for the job. Wake the sender of webhooks if
+    some are due.
+    """
+    if job.has_deliveries:
+        resources.webhooks_due.set()
     await resources.cache.put_job(CachedJob.of(job), job_id=job.id, tenant=job.tenant)
     if job.status.final:
         metrics.JOBS.labels(job.status).inc()

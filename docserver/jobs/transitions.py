@@ -213,8 +213,8 @@ async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int) -> 
         return await end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
     await jobs.count_pages(cur, job_id=job.id, done=len(done), failed=failed)
     counted = replace(job, pages_done=job.pages_done + len(done), pages_failed=job.pages_failed + failed)
-    await events.record(cur, counted, pages=done)
-    return await _reload(cur, counted)
+    has_deliveries = await events.record(cur, counted, pages=done)
+    return await _reload(cur, replace(counted, has_deliveries=has_deliveries))
 
 
 async def end(
@@ -244,8 +244,7 @@ async def end(
             pages_failed=job.pages_failed + failed,
         ),
     )
-    await events.record(cur, ended, pages=done)
-    return ended
+    return replace(ended, has_deliveries=await events.record(cur, ended, pages=done))
 
 
 async def _reload(cur: Cursor, job: Job) -> Job:

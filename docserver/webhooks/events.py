@@ -41,18 +41,21 @@ class Event:
         return orjson.dumps({"type": self.type, "timestamp": self.happened_at, "data": self.data})
 
 
-async def record(cur: Cursor, job: Job, *, pages: Sequence[int]) -> None:
-    """Record the pages of a job that were read, and its end if it has ended. The caller has locked the job."""
+async def record(cur: Cursor, job: Job, *, pages: Sequence[int]) -> bool:
+    """Record the pages of a job that were read, and its end if it has ended; False if nobody is told of it. The caller
+    has locked the job.
+    """
     if not pages and not job.status.final:
-        return
+        return False
     endpoints = await webhook_endpoints.listening(cur, tenant=job.tenant, job_id=job.id)
     if not endpoints:
-        return
+        return False
     now = rfc3339(datetime.now(UTC).replace(tzinfo=None))
     happened = [completed_page(job, number, now) for number in pages]
     if job.status.final:
         happened.append(ended(job))
     await _insert(cur, endpoints, happened, tenant=job.tenant, job_id=job.id)
+    return True
 
 
 async def record_batch(

@@ -8,11 +8,12 @@ from aiohttp import web
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.tables import backlog, deliveries
-from docserver.jobs import transitions
+from docserver.database.tables import backlog, deliveries, webhook_endpoints
+from docserver.jobs import notify, transitions
 from docserver.resources import Resources
 from docserver.tenants import administration
 from docserver.webhooks import sender as sender_module
+from docserver.webhooks.endpoints import Callback, callback_endpoint
 from tests.support.client import Client, MakeClient, get, post
 from tests.support.metric_values import value as metric
 from tests.support.receiver import SECRET, Receiver, receiving
@@ -53,6 +54,22 @@ async def test_an_endpoint_is_told_of_a_jobs_end_and_the_public_library_accepts_
     assert (delivery["attempts"][0]["http_status"], delivery["attempts"][0]["fault"]) == (204, None)
     with pytest.raises(WebhookVerificationError):
         arrived.verified("whsec_" + SECRET[:5:-1])
+
+
+async def test_the_end_of_a_job_wakes_the_sender_only_if_somebody_is_told_of_it(resources: Resources) -> None:
+    woken = []
+    for has_callback in (False, True):
+        _, job_id = await make_job(resources.db)
+        if has_callback:
+            callback = callback_endpoint(
+                resources, Callback("https://example.org", SECRET), tenant=DEFAULT_TENANT, job_id=job_id
+            )
+            async with resources.db.session() as cur:
+                await webhook_endpoints.insert(cur, callback)
+        await notify.publish(resources, await transitions.cancel(resources.db, job_id, tenant=DEFAULT_TENANT))
+        woken.append(resources.webhooks_due.is_set())
+
+    assert woken == [False, True]
 
 
 async def test_the_callback_of_an_upload_is_told_beside_the_endpoints(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.jobs import notify, transitions
+from docserver.jobs import transitions
 from docserver.resources import Resources
 from docserver.webhooks import events
 from docserver.webhooks.endpoints import Callback, callback_endpoint
@@ -52,7 +52,7 @@ async def cancelled_with_callback(resources: Resources, url: str) -> UUID:
     job = await transitions.cancel(resources.db, job_id, tenant=DEFAULT_TENANT)
     async with resources.db.transaction() as cur:
         assert await events.add_callback(cur, job, callback)
-    await notify.publish(resources, job)
+    resources.webhooks_due.set()
     return job_id
 
 
