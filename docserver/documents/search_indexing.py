@@ -33,6 +33,12 @@ TASK = "search"
 POLL_S = 0.4
 """Interval at which the process that writes the index looks for pages that were read."""
 
+MERGE_POLL_S = 2.0
+"""The same for segments to merge. A search hardly takes longer with the few that are added meanwhile."""
+
+BEGUN_ANEW_S = 2.0
+"""Interval at which it looks whether the index was begun anew, or is to be compared with all jobs."""
+
 LEASE_S = 6.0
 """How long the process that writes the index may be silent before another takes over."""
 
@@ -72,6 +78,10 @@ class Indexer:
         self._lease_until = 0.0
         self._walk_from = 0.0
         self._walk_began = 0.0
+        self._look_from = 0.0
+        """When it is looked next whether to walk."""
+        self._was_full = False
+        """True if the last pages that were added were as many as one transaction adds."""
         self._thinned_to = 0
         """The segment that was last looked at for deleted pages."""
         self._is_behind = False
@@ -81,9 +91,9 @@ class Indexer:
         """Write, merge and clean the index while this process leads, until cancelled."""
         try:
             await asyncio.gather(
-                self._repeat(self._lead, POLL_S),
-                self._repeat(partial(self._merge, self.writing(), search_merging.SMALL), POLL_S),
-                self._repeat(partial(self._merge, self.writing(), search_merging.LARGE), POLL_S),
+                self._repeat(self.lead, POLL_S),
+                self._repeat(partial(self._merge, self.writing(), search_merging.SMALL), MERGE_POLL_S),
+                self._repeat(partial(self._merge, self.writing(), search_merging.LARGE), MERGE_POLL_S),
                 self._repeat(partial(self._clean, self.writing()), self._resources.settings.maintenance_s),
                 self._repeat(partial(self._thin_out, self.writing()), 1.0),
             )
@@ -104,11 +114,19 @@ class Indexer:
                 log.exception("the search index met an unexpected fault")
             await asyncio.sleep(0 if has_more else pause_s)
 
-    async def _lead(self) -> bool:
+    async def lead(self) -> bool:
+        """Index some pages, or look whether to, if this process leads; True if more wait to be indexed or compared."""
         if not await self._is_leader():
             return False
-        has_more = await self.index_some()
-        return await self.walk() or has_more
+        # After less, a pause: pages that were read meanwhile are added together.
+        has_more = await self.index_some() and self._was_full
+        now = time.monotonic()
+        if now < self._look_from:
+            return has_more
+        if await self.walk():
+            return True
+        self._look_from = now + BEGUN_ANEW_S
+        return has_more
 
     async def _merge(self, writing: Writing, sizes: range) -> bool:
         return self._leads and await search_merging.merge(writing, sizes)
@@ -158,6 +176,7 @@ class Indexer:
                 return False
             generation = (await search_index.progress(cur)).generation
             pages = await search_index.due_pages(cur, jobs, generation=generation, limit=PAGES_AT_ONCE)
+        self._was_full = len(pages) == PAGES_AT_ONCE or len(jobs) == JOBS_AT_ONCE
         if len(pages) == PAGES_AT_ONCE:
             # The pages of later jobs are not among them, and perhaps not all of the last one.
             jobs = {job_id: version for job_id, version in jobs.items() if job_id < pages[-1].job_id}

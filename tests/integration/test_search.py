@@ -485,6 +485,21 @@ async def test_work_on_the_index_rests_while_pages_wait_to_be_read(db: Database)
     assert unthrottled_s < throttled_s / 2
 
 
+async def test_pages_that_are_read_while_a_few_are_added_are_added_together(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = await index(resources)
+    while await by.walk():
+        pass
+    await add_document(db, "one")
+    goes_on_after_a_few = await by.lead()
+    monkeypatch.setattr(search_indexing, "PAGES_AT_ONCE", 1)
+    await add_document(db, "two")
+
+    assert not goes_on_after_a_few
+    assert await by.lead()
+
+
 @pytest.fixture
 async def running_indexer(resources: Resources) -> AsyncIterator[Indexer]:
     """An indexer at work."""

@@ -4,6 +4,7 @@ Everything private (`_name`) that docserver reaches for must be in this list; th
 """
 
 import ast
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,6 +19,7 @@ import pytest
 from aiohttp import TCPConnector, web
 from aiohttp.test_utils import make_mocked_request
 from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
+from aiomysql.connection import MySQLResult
 from py3langid import langid
 from pytesseract.pytesseract import run_tesseract
 from pythonjsonlogger.orjson import OrjsonFormatter
@@ -202,6 +204,46 @@ INTERNALS = [
         "database/connection.py",
         "Find out in another way whether a connection is still in a transaction, or close it after each error.",
         lambda: callable(aiomysql.Connection.get_transaction_status),
+    ),
+    Internal(
+        "aiomysql",
+        "Connection._read_packet with _encoding and _next_seq_id, and Connection._read_query_result",
+        "database/driver.py",
+        "Let the driver read all packets, at half as much CPU time again for each statement.",
+        lambda: (
+            has_source(
+                aiomysql.Connection._read_packet,
+                "self._next_seq_id = (self._next_seq_id + 1) % 256",
+                "packet_type(buff, self._encoding)",
+            )
+            and has_source(aiomysql.Connection._read_query_result, "await result.read()", "self._result = result")
+        ),
+    ),
+    Internal(
+        "aiomysql",
+        "MySQLResult._get_descriptions and MySQLResult._read_row_from_packet",
+        "database/results.py",
+        "Let the driver parse all results, at twice the CPU time for a row of a job.",
+        lambda: (
+            has_source(
+                MySQLResult._get_descriptions,
+                "await self.connection._read_packet()",
+                "self.connection.decoders",
+                "self.description = tuple(description)",
+            )
+            and has_source(MySQLResult._read_row_from_packet, "for encoding, converter in self.converters:")
+        ),
+    ),
+    Internal(
+        PYTHON,
+        "StreamReader._buffer and StreamReader._maybe_resume_transport",
+        "database/results.py",
+        "Read each packet by StreamReader.readexactly, at half as much CPU time again for each statement.",
+        lambda: has_source(
+            asyncio.StreamReader.readexactly,
+            "del self._buffer[:n]",
+            "self._maybe_resume_transport()",
+        ),
     ),
     Internal(
         "redis",
