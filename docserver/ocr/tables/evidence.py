@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from docserver.ocr.tables.amounts import is_amount
+from docserver.ocr.tables.blocks_beside import are_blocks_beside, level_lines
 from docserver.ocr.tables.columns import Extent, RowCell
 from docserver.ocr.tables.entries import Entry
 
@@ -35,6 +36,9 @@ MAX_LETTERS = 30
 
 MIN_AMOUNTS = 0.55
 """Smallest share of amounts in the last column of a table with two columns and without rules."""
+
+MIN_OF_CELLS = 0.6
+"""Smallest share of lines with several cells in two tables beside each other of which one was read after the other."""
 
 MAX_ACROSS = 0.25
 """Largest share of lines below the heading with text across the gap of two columns."""
@@ -66,7 +70,9 @@ def are_cells(lines: Sequence[Entry], columns: Sequence[Extent], *, size: float,
     if is_between_rules:
         return fmean(aligned) >= MIN_ALIGNED
     amounts = [fmean(map(is_amount, of_column)) if of_column else 0.0 for of_column in texts]
-    if max(amounts) < MIN_AMOUNTS and _may_be_sentences([text for of_column in texts for text in of_column], lines):
+    if _are_beside(lines, columns) or (
+        max(amounts) < MIN_AMOUNTS and _may_be_sentences([text for of_column in texts for text in of_column], lines)
+    ):
         return False
     if len(columns) == 2:
         return amounts[1] >= MIN_AMOUNTS and aligned[1] >= MIN_ALIGNED and not _is_form(texts)
@@ -80,6 +86,28 @@ def _are_filled(lines: Sequence[Entry], body: Sequence[Entry], columns: Sequence
     across = sum(any(cell.first < cell.last for cell in line.cells) for line in body)
     filled = fmean(len(line.columns) for line in several) / len(columns)
     return filled >= MIN_FILLED and across <= MAX_ACROSS * len(body) and lone <= len(several)
+
+
+def _are_beside(lines: Sequence[Entry], columns: Sequence[Extent]) -> bool:
+    """True if what is left and right of a gap are tables, or blocks such as addresses, of their own."""
+    for gap in range(len(columns) - 1):
+        parted = [_at_gap(line.cells, gap) for line in lines]
+        left, right = ([cells for cells in side if cells] for side in zip(*parted, strict=True))
+        if not left or not right:
+            continue
+        last = max(word.number for cells in left for cell in cells for word in cell.words)
+        first = min(word.number for cells in right for cell in cells for word in cell.words)
+        if last < first and all(fmean(len(cells) > 1 for cells in side) >= MIN_OF_CELLS for side in (left, right)):
+            return True
+        texts, others = ([[cell.text for cell in cells] for cells in side] for side in (left, right))
+        if are_blocks_beside(texts, others, level=level_lines(parted), are_apart=last < first):
+            return True
+    return False
+
+
+def _at_gap(cells: Sequence[RowCell], gap: int) -> tuple[list[RowCell], list[RowCell]]:
+    """The cells that begin up to this column, and the others."""
+    return [cell for cell in cells if cell.first <= gap], [cell for cell in cells if cell.first > gap]
 
 
 def _may_be_sentences(texts: Sequence[str], lines: Sequence[Entry]) -> bool:

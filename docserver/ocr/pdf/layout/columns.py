@@ -2,7 +2,7 @@
 
 import itertools
 from bisect import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from docserver.ocr.pdf.layout.line_segments import MAX_BASELINE_OFFSET, Segment
@@ -70,7 +70,7 @@ def gutters(segments: list[Segment]) -> Iterator[float]:
             yield left[1]
 
 
-def sides(segments: list[Segment], *, gutter: float) -> tuple[list[Segment], list[Segment]]:
+def sides(segments: Sequence[Segment], *, gutter: float) -> tuple[list[Segment], list[Segment]]:
     """The segments left and right of a gutter."""
     left = [segment for segment in segments if segment.x1 <= gutter]
     return left, [segment for segment in segments if segment.x1 > gutter]

@@ -64,6 +64,10 @@ class Segment:
         return self.baseline - 0.6 * self.size
 
     @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    @property
     def letters(self) -> int:
         return sum(len(word.text) for word in self.words) + len(self.words) - 1
 

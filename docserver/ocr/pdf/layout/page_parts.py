@@ -112,7 +112,7 @@ def _share_columns(upper: _Part, lower: _Part) -> bool:
 
 def gutter_parts(bands: Iterable[list[Segment]]) -> list[list[Segment]]:
     """The bands of a region from top to bottom. Consecutive bands form a part if they share a gutter, or have none."""
-    groups: list[list[Segment]] = []
+    groups: list[list[list[Segment]]] = []
     group_extents: list[tuple[float, float]] = []
     for band in bands:
         band_extents = extents(band)
@@ -121,12 +121,38 @@ def gutter_parts(bands: Iterable[list[Segment]]) -> list[list[Segment]]:
         if groups and (
             has_gutter(both, gutter) if has_gutter(group_extents, gutter) else not has_gutter(band_extents, gutter)
         ):
-            groups[-1] += band
+            groups[-1].append(band)
             group_extents = both
         else:
-            groups.append(list(band))
-            group_extents = band_extents
-    return groups
+            above = _first_lines(groups[-1], band) if groups and has_gutter(band_extents, gutter) else []
+            if above:
+                del groups[-1][-len(above) :]
+            groups = [group for group in groups if group]
+            groups.append([*above, band])
+            group_extents = extents(itertools.chain(*groups[-1]))
+    return [list(itertools.chain(*group)) for group in groups]
+
+
+def _first_lines(upper: Sequence[list[Segment]], band: list[Segment]) -> list[list[Segment]]:
+    """The last of the bands above one with a gutter that are the first lines of one of its columns, which begins higher
+    than the others: single lines that the file draws right before the next line of the column.
+    """
+    lines: list[list[Segment]] = []
+    lower = band
+    for above in reversed(upper):
+        (line, *others) = above
+        below = next((segment for segment in lower if segment.order == line.order + len(line.words)), None)
+        if (
+            others
+            or below is None
+            or min(line.x1, below.x1) <= max(line.x0, below.x0)
+            or below.top - line.baseline >= MIN_PART_GAP * line.size
+            or not has_gutter(extents([line, *band]), MIN_GUTTER * line.size)
+        ):
+            break
+        lines.insert(0, above)
+        lower = above
+    return lines
 
 
 def table_parts(region: Iterable[list[Segment]]) -> list[list[Segment]]:

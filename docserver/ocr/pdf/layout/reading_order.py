@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
+from docserver.ocr.pdf.layout.blocks import parts_with_blocks
 from docserver.ocr.pdf.layout.columns import split_at_gutter
 from docserver.ocr.pdf.layout.drop_caps import with_drop_caps_in_line
 from docserver.ocr.pdf.layout.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Segment, segments_of
@@ -62,11 +63,12 @@ def _regions(segments: list[Segment], *, right_to_left: bool, depth: int) -> Ite
             yield from _join_regions(parts, right_to_left=right_to_left, depth=depth)
             return
     columns = split_at_gutter(segments)
-    if columns is None:
-        yield segments
-        return
-    for column in reversed(columns) if right_to_left else columns:
-        yield from _regions(column, right_to_left=right_to_left, depth=depth + 1)
+    for beside in [columns] if columns else parts_with_blocks(bands):
+        if len(beside[0]) == len(segments):
+            yield segments
+            return
+        for column in reversed(beside) if right_to_left else beside:
+            yield from _regions(column, right_to_left=right_to_left, depth=depth + 1)
 
 
 def _join_regions(parts: list[list[Segment]], *, right_to_left: bool, depth: int) -> Iterator[list[Segment]]:
