@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion11, web
 
-from docserver.errors import BadRequest, ExpectationFailed, ServiceError
+from docserver.errors import BadRequest, ServiceError
 from docserver.settings import Settings
-from docserver.web import problems
+from docserver.web import expectations, problems
 from docserver.web.clients import client_of
 from docserver.web.connections import Connection
 from docserver.web.hosts import AllowedHosts
@@ -35,13 +35,11 @@ class Admission:
             try:
                 if not _asks_for_health(request):
                     self._check(request)
+                expectations.check(request)
                 response = await handler(request)
-            except web.HTTPExpectationFailed:
-                # aiohttp checks the Expect header before it calls any middleware.
-                response = _problem(request, ExpectationFailed("The only supported Expect is 100-continue."))
             except ServiceError as error:
                 response = _problem(request, error)
-            if _connection(request).refusal or _is_misframed(request):
+            if _connection(request).refusal or _is_misframed(request) or expectations.may_send_body(request):
                 response.force_close()
             return response
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from aiohttp import web
 
 from docserver.settings import Settings, SettingsError, variable
+from docserver.web import expectations
 from docserver.web.admission import Admission
 from docserver.web.connection_limits import Connections
 from docserver.web.connections import Connection
@@ -40,6 +41,7 @@ class Listener:
             self._socket = await self._bind()
         hosts = AllowedHosts(self._settings.allowed_hosts, local_only=_is_local(self._socket))
         admission = Admission(self._settings, hosts)
+        runner.server.request_factory = expectations.wrap(runner.server.request_factory)
         runner.server.request_handler = admission.wrap(runner.server.request_handler)
         previous, self._runner = self._runner, runner
         if previous is None:

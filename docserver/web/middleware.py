@@ -18,6 +18,7 @@ from docserver.errors import (
     Forbidden,
     RequestTimeout,
     ServiceError,
+    TooLarge,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -29,7 +30,7 @@ from docserver.model import new_id_text
 from docserver.redis.rate_limit import Verdict
 from docserver.setting_types import Rate
 from docserver.settings import Settings
-from docserver.web import callers, cors, problems
+from docserver.web import callers, cors, expectations, problems
 from docserver.web.clients import client_of
 from docserver.web.keys import CALLER, CONNECTIONS, DEADLINE, DEADLINES, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
 from docserver.web.refusals import REFUSALS
@@ -119,6 +120,9 @@ async def _read_body(request: web.Request) -> None:
     """Read a small body into memory; later calls of `request.read()` return it."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Send the body without Content-Encoding.")
+    if (request.content_length or 0) > request.client_max_size:
+        raise TooLarge("The request's body is too large.")
+    await expectations.ask_for_body(request)
     silence_s = request.app[RESOURCES].settings.body_timeout_s
     try:
         async with asyncio.timeout(silence_s):

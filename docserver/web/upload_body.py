@@ -8,6 +8,7 @@ from aiohttp import web
 
 from docserver.errors import RequestTimeout, TooLarge, UnsupportedMedia
 from docserver.storage import Received
+from docserver.web import expectations
 
 MIN_BYTES_PER_S = 1000
 """An upload that is slower than this on average is refused, because a client that sends only a byte now and then must
@@ -46,7 +47,7 @@ class Body:
     """The body of a request as chunks; raises RequestTimeout if they arrive too slowly."""
 
     def __init__(self, request: web.Request, bounds: Bounds) -> None:
-        self._content = request.content
+        self._request = request
         self._bounds = bounds
         self._clock = asyncio.get_running_loop().time
         self._until = self._clock() + bounds.total_s
@@ -56,10 +57,12 @@ class Body:
 
     async def chunk(self) -> bytes:
         """The bytes that have arrived since the last call, b"" at the end of the body; raises RequestTimeout."""
+        if not self.size:
+            await expectations.ask_for_body(self._request)
         began = self._clock()
         try:
             async with asyncio.timeout(self._patience_s(began)):
-                arrived: bytes = await self._content.readany()
+                arrived: bytes = await self._request.content.readany()
         except TimeoutError as error:
             raise RequestTimeout(f"The upload stopped or was too slow; bytes received: {self.size}.") from error
         # Only the time spent waiting for the client counts, not the time that the storage takes.

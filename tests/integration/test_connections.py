@@ -18,7 +18,7 @@ from docserver.web.connection_limits import OTHER_DESCRIPTORS
 from docserver.web.listener import listening
 from docserver.web.starting import Progress, make_starting_app
 from tests.support.listeners import Serve, ask, busy, port_of
-from tests.support.raw_http import UPLOAD, part, wire
+from tests.support.raw_http import part, wire
 from tests.support.samples import png
 from tests.support.waiting import until
 
@@ -175,51 +175,6 @@ async def test_nothing_listens_once_the_listener_is_closed(resources: Resources)
 
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/livez"), ("GET", "/no/such/path"), ("DELETE", "/livez"), ("POST", UPLOAD), ("GET", "/docs")],
-)
-async def test_an_expectation_that_is_not_supported_is_answered_with_a_problem(
-    serve: Serve, method: str, path: str
-) -> None:
-    async with wire(port_of(await serve())) as sender:
-        await sender.send_head("Expect: nonsense", "X-Request-ID: mine", method=method, path=path)
-        refused = await sender.answer()
-        await sender.send_head(method="GET", path="/livez")
-        alive = await sender.answer()
-
-    problem = refused.json()
-    assert (refused.status, problem["code"], problem["request_id"]) == (417, "expectation_failed", "mine")
-    assert refused.headers["content-type"] == "application/problem+json"
-    assert (refused.headers["server"], refused.headers["x-request-id"]) == ("docserver", "mine")
-    assert b"nonsense" not in refused.body
-    assert alive.status == 200
-
-
-async def test_the_starting_service_answers_a_wrong_expectation_alike(resources: Resources) -> None:
-    settings = replace(resources.settings, host="127.0.0.1", port=0)
-    async with listening(settings) as listener:
-        await listener.serve(make_starting_app(Progress()))
-        async with wire(port_of(listener)) as sender:
-            await sender.send_head("Expect: nonsense", method="GET", path="/")
-            refused = await sender.answer()
-
-    assert (refused.status, refused.headers["server"]) == (417, "docserver")
-    assert refused.json()["code"] == "expectation_failed"
-
-
-async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(serve: Serve) -> None:
-    body = part("file", png(), filename="page.png") + b"--b--\r\n"
-    headers = ("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {len(body)}")
-    async with wire(port_of(await serve())) as sender:
-        await sender.send_head("Expect: 100-Continue", *headers)
-        assert await sender.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-        await sender.send(body)
-        accepted = await sender.answer()
-
-    assert accepted.status == 202
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nonsense.invalid"])

@@ -20,6 +20,7 @@ from aiohttp import TCPConnector, web
 from aiohttp.test_utils import make_mocked_request
 from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
 from aiomysql.connection import MySQLResult
+from multidict import CIMultiDict, CIMultiDictProxy
 from py3langid import langid
 from pytesseract.pytesseract import run_tesseract
 from pythonjsonlogger.orjson import OrjsonFormatter
@@ -68,6 +69,13 @@ class Internal:
         release = python_version() if self.library == PYTHON else version(self.library)
         fault = f"{self.library} {release} has moved or changed {self.name}, which docserver/{self.used_in} uses."
         return f"{fault} {self.remedy}"
+
+
+def a_message_can_lose_a_header() -> bool:
+    message = make_mocked_request("GET", "/", headers={"Expect": "100-continue"})._message
+    return has_source(web.RequestHandler.start, "self._request_factory(\n                message,") and not (
+        message._replace(headers=CIMultiDictProxy(CIMultiDict())).headers
+    )
 
 
 INTERNALS = [
@@ -122,8 +130,16 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp",
+        "Server.request_factory, and RawRequestMessage._replace",
+        "web/expectations.py",
+        "Take the Expect header out of requests in another way; tests/integration/test_api_expectations.py shows if it "
+        "works. Without that, aiohttp asks for the body of a request before it is checked.",
+        a_message_can_lose_a_header,
+    ),
+    Internal(
+        "aiohttp",
         "the output_size of a request's writer",
-        "web/connections.py",
+        "web/connections.py, web/expectations.py",
         "Find out in another way whether a part of the answer has been sent.",
         a_writer_counts_what_it_sent,
     ),
