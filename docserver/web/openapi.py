@@ -25,6 +25,11 @@ OCTETS = "application/octet-stream"
 BODY_ERRORS = (400, 408, 413, 415, 422)
 """What can be wrong with a body."""
 
+EVERYWHERE = (400, 408, 413, 415, 417, 421, 429, 500, 503)
+"""What can be wrong with any request before a handler gets it: its form, a body that it should not have, its headers,
+the connections of its client, and the service itself.
+"""
+
 _FILE = {"type": "string", "format": "binary", "description": "An image or a PDF."}
 
 
@@ -95,15 +100,17 @@ def operation(
     `body` is the schema of a JSON body, `upload` a request body that has a file. `request_headers` are those that no
     status tells. `headers` are those that only some responses have, by status. `examples` are the bodies of successful
     answers, by status or media type, and for an error the codes that it may have, if not all that go with the status.
-    The errors of a body, and of a missing key or scope, need not be named.
+    The errors of a body, of a missing key or scope, and those of EVERYWHERE need not be named, but 429 says that
+    requests are limited.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
     is_limited = 429 in errors
     limit_headers = ("RateLimit-Policy", "RateLimit") if is_limited else ()
-    errors = {*errors, *(BODY_ERRORS if body or upload else ()), *((401, 403) if is_limited else ())}
+    errors = {*errors, *EVERYWHERE, *(BODY_ERRORS if body or upload else ()), *((401, 403) if is_limited else ())}
+    codes = examples if is_limited else {429: ("rate_limited",), **examples}
 
     def headers_of(status: int) -> Sequence[str]:
-        return (*limit_headers, *headers.get(status, ()))
+        return (*(() if status in openapi_parts.BEFORE_LIMITS else limit_headers), *headers.get(status, ()))
 
     documented = {
         status: openapi_parts.response(
@@ -111,15 +118,15 @@ def operation(
         )
         for status, meaning in responses.items()
     } | {
-        status: openapi_parts.error_response(status, headers=headers_of(status), codes=examples.get(status))
-        for status in sorted(errors)
+        status: openapi_parts.error_response(status, headers=headers_of(status), codes=codes.get(status))
+        for status in sorted(errors - responses.keys())
     }
     arguments: dict[str, Any] = {
         "summary": summary,
         "description": description,
         "tags": [tag],
         "security": openapi_parts.ANY_KEY if 401 in errors else openapi_parts.NO_KEY,
-        "responses": {str(status): response for status, response in documented.items()},
+        "responses": {str(status): response for status, response in sorted(documented.items())},
         "parameters": openapi_parts.parameters(path, documented, request_headers),
     }
     if upload:

@@ -63,6 +63,12 @@ _BY_STATUS: Mapping[int, str] = {304: "If-None-Match", 206: "Range", 412: "If-Ma
 """Header of a request by a status that only it can lead to."""
 
 
+BEFORE_LIMITS = frozenset({417, 421, 500})
+"""Statuses of answers that never say how many tokens are left: they are given before a client is looked up, or nobody
+knows any more whether it was.
+"""
+
+
 def _id(example: object) -> Mapping[str, Any]:
     return {"type": "string", "format": "uuid", "examples": [str(example)]}
 
@@ -192,7 +198,7 @@ def shared_problems(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         for operation in operations.values():
             for status, documented in operation["responses"].items():
                 if problems.CONTENT_TYPE in documented.get("content", {}):
-                    is_limited = "RateLimit" in documented["headers"]
+                    is_limited = "RateLimit" in documented["headers"] or int(status) in BEFORE_LIMITS
                     codes = documented["content"][problems.CONTENT_TYPE]["examples"]
                     name = "-".join((*codes, *(() if is_limited else ("unlimited",))))
                     assert shared.setdefault(name, documented) == documented

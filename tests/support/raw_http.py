@@ -48,7 +48,7 @@ class Wire:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             status, *lines = head.rstrip().split("\r\n")
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-            body = await self.reader.readexactly(int(headers["content-length"]))
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return Answer(int(status.split(" ")[1]), headers, body)
 
     async def closed(self) -> None:
