@@ -9,7 +9,7 @@ from docserver.layout import unpack_words
 from docserver.search.folding import is_edited, key, likeness
 from docserver.search.query import Query, Word
 from docserver.search.screening import Screen, plain_forms
-from docserver.search.tokens import Token, are_simple, simple_tokens, surfaces, tokens
+from docserver.search.tokens import Token, are_simple, first_letter, is_unspaced, simple_tokens, surfaces, tokens
 
 MAX_HITS = 100
 """Most hits of a page that are listed."""
@@ -90,14 +90,18 @@ class Matcher:
         """What of the query is on a page; None if a part of the query is missing."""
         page = PageText(layout)
         written, positions, whole = _tokens(page.text)
-        hit: set[int] = set()
+        hit: dict[int, bool] = {}
         for phrase in self._wanted:
             of_phrase = _occurrences(written, positions, phrase)
             if not of_phrase:
                 return None
-            hit |= of_phrase
+            for place, is_letter in of_phrase.items():
+                hit[place] = is_letter and hit.get(place, True)
         places = sorted(hit)
-        marked = [whole[place] for place in places] if whole else simple_tokens(page.text, places)
+        if whole:
+            marked = [first_letter(page.text, whole[place]) if hit[place] else whole[place] for place in places]
+        else:
+            marked = simple_tokens(page.text, places)
         numbers = dict.fromkeys(number for token in marked for span in token.spans for number in page.words_of(span))
         hits = tuple(Hit(*page.words[number]) for number in list(numbers)[:MAX_HITS])
         return Match(_snippet(page.text, marked), hits)
@@ -118,6 +122,8 @@ class _Like(dict[str, bool]):
     def __init__(self, word: Word, *, fuzzy: bool) -> None:
         super().__init__()
         self._word, self._fuzzy = word, fuzzy
+        self.is_letter = word.is_prefix and is_unspaced(word.surface)
+        """True if it is a letter of a script without spaces, which is found as the first of a pair."""
         name = key(word.surface)
         half = len(name) // 2 if is_edited(word.surface) else len(name)
         self._first, self._second = name[:half], name[half:]
@@ -136,10 +142,10 @@ class _Like(dict[str, bool]):
         return name.startswith(self._first) or (self._second != "" and name.endswith(self._second))
 
 
-def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> set[int]:
-    """The places of all tokens that belong to an occurrence of a phrase."""
+def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> dict[int, bool]:
+    """The places of all tokens that belong to an occurrence of a phrase; True if only its first letter does."""
     first = set(filter(phrase[0].__getitem__, set(found)))
-    places: set[int] = set()
+    places: dict[int, bool] = {}
     for start in [place for place, surface in enumerate(found) if surface in first] if first else ():
         run = [start]
         for like in phrase[1:]:
@@ -148,7 +154,8 @@ def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequenc
                 break
             run.append(following)
         else:
-            places.update(run)
+            for place, like in zip(run, phrase, strict=True):
+                places[place] = like.is_letter and places.get(place, True)
     return places
 
 

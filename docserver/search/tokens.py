@@ -109,6 +109,14 @@ def is_unspaced(surface: str) -> bool:
     return _IS_UNSPACED.match(surface) is not None
 
 
+def first_letter(text: str, token: Token) -> Token:
+    """The first letter of a token of a script without spaces, as a token; `text` is what the token stands in."""
+    begin, stop = token.spans[0]
+    letter = _letters().match(text, begin, stop)
+    stop = letter.end() if letter else stop
+    return Token(_surface(text[begin:stop]), token.position, ((begin, stop),))
+
+
 def _pairs(text: str, start: int, end: int, position: int) -> Iterator[Token]:
     """Each pair of letters that follow one another, and the last letter alone. So a search for one letter finds the
     tokens that begin with it. A letter keeps the marks that follow it.

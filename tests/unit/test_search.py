@@ -353,6 +353,40 @@ def follow_one_another(phrase: query.Phrase, found: list[str], *, fuzzy: bool) -
     )
 
 
+def page_of(*words: str) -> bytes:
+    """A page with a line of words, each with a box of its own."""
+    line = Line((0, 0, 90, 10), tuple(Word(text, (at, 0, at + 40, 10), 90.0) for at, text in enumerate(words)))
+    return pack_blocks((Block((0, 0, 90, 10), (Paragraph((0, 0, 90, 10), (line,)),)),))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words", "snippet", "hits_of"),
+    [
+        ("税", ["含税金额"], "含<mark>税</mark>金额", ["含税金额"]),
+        ("税金", ["含税金额"], "含<mark>税金</mark>额", ["含税金额"]),
+        ("税 税金", ["含税金额", "税率"], "含<mark>税金</mark>额 <mark>税</mark>率", ["含税金额", "税率"]),
+        ("発票", ["発", "票番号"], "<mark>発</mark> <mark>票</mark>番号", ["発", "票番号"]),
+        ("発", ["発", "票番号"], "<mark>発</mark> 票番号", ["発"]),
+        ("請求書", ["御請求書在中"], "御<mark>請求書</mark>在中", ["御請求書在中"]),
+        ("カ", ["カード"], "<mark>カ</mark>ード", ["カード"]),
+        ("ガ", ["カ\u3099スは"], "<mark>カ\u3099</mark>スは", ["カ\u3099スは"]),
+        ("A税", ["A税金"], "<mark>A税</mark>金", ["A税金"]),
+        ("ที่", ["ภาษาไทยที่บ้าน"], "ภาษาไทย<mark>ที่</mark>บ้าน", ["ภาษาไทยที่บ้าน"]),
+        ("ไทย", ["ภาษาไทยที่บ้าน"], "ภาษา<mark>ไทย</mark>ที่บ้าน", ["ภาษาไทยที่บ้าน"]),
+        ("บ", ["ภาษาไทยที่บ้าน"], "ภาษาไทยที่<mark>บ้</mark>าน", ["ภาษาไทยที่บ้าน"]),
+        ("税*", ["含税金额"], "含<mark>税</mark>金额", ["含税金额"]),
+    ],
+)
+def test_what_is_marked_in_scripts_without_spaces_is_what_was_found_and_no_letter_more(
+    wanted: str, words: list[str], snippet: str, hits_of: list[str]
+) -> None:
+    match = hits.Matcher(query.parse(wanted), fuzzy=True).match(page_of(*words))
+
+    assert match
+    assert match.snippet == snippet
+    assert [hit.text for hit in match.hits] == hits_of
+
+
 def test_what_is_found_of_a_page_is_listed_with_its_boxes_once() -> None:
     line = Line((0, 0, 90, 10), (Word("net-total", (0, 0, 40, 10), 90.0), Word("net", (50, 0, 90, 10), 90.0)))
     layout = pack_blocks((Block((0, 0, 90, 10), (Paragraph((0, 0, 90, 10), (line,)),)),))
