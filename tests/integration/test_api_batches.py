@@ -10,7 +10,7 @@ from docserver.errors import DatabaseUnavailable
 from docserver.jobs.worker import Worker
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
-from docserver.setting_types import Auth
+from docserver.setting_types import Auth, Rate
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, get, kept_files, post
 from tests.support.rows import change, value
@@ -62,6 +62,28 @@ async def test_the_files_are_listed_by_a_cursor(client: Client) -> None:
     assert shown == batch["items"]
     assert len(shown) == 5
     assert batch["status"] == "processing"
+
+
+async def test_a_batch_that_has_not_changed_is_not_sent_again_and_costs_no_tokens(make_client: MakeClient) -> None:
+    client = await make_client(rate_limit_reads=Rate(10, 86_400))
+    batch = await accepted(client, [("a.png", png()), ("b.png", png("b"))])
+    path = f"{PATH}/{batch['batch_id']}"
+    async with client.get(path) as first:
+        etag, left = first.headers["ETag"], first.headers["RateLimit"]
+        assert (first.headers["Cache-Control"], first.headers["Retry-After"]) == ("no-cache", "1")
+
+    for _ in range(3):
+        async with client.get(path, headers={"If-None-Match": etag}) as again:
+            assert (again.status, again.headers["ETag"], await again.read()) == (304, etag, b"")
+            assert again.headers["RateLimit"] == left
+    for params in ({"limit": "1"}, {"cursor": "1"}):
+        async with client.get(path, headers={"If-None-Match": etag}, params=params) as part:
+            assert part.status == 200
+    for item in batch["items"]:
+        await post(client, f"/v1/jobs/{item['job_id']}/cancel")
+    async with client.get(path, headers={"If-None-Match": etag}) as changed:
+        assert (changed.status, (await changed.json())["status"]) == (200, "completed")
+        assert "Retry-After" not in changed.headers
 
 
 async def test_the_options_are_for_all_files_and_may_come_anywhere(client: Client) -> None:

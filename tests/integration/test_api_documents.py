@@ -238,9 +238,11 @@ async def test_an_original_that_the_client_has_is_not_sent_again(client: Client,
     path = f"/v1/documents/{(await upload(client))['document_id']}/file"
     async with client.get(path) as response:
         version = response.headers[known]
+        assert response.headers["Cache-Control"] == "private, no-cache"
 
     async with client.get(path, headers={header: version}) as response:
         assert (response.status, response.headers[known]) == (304, version)
+        assert response.headers["Cache-Control"] == "private, no-cache"
     other = '"other"' if header == "If-None-Match" else "Mon, 01 Jan 2001 00:00:00 GMT"
     async with client.get(path, headers={header: other}) as response:
         assert response.status == 200

@@ -22,7 +22,7 @@ from docserver.web.batch_files import BatchReceiver
 from docserver.web.batch_json import as_json
 from docserver.web.handlers import passwords
 from docserver.web.handlers.accepting import upload_of
-from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
+from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id, versioned_response
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
@@ -99,9 +99,10 @@ async def create_batch(request: web.Request) -> web.Response:
     query=batch_schemas.BatchQuery,
     request_headers=("Prefer",),
     schema=batch_schemas.Batch,
-    responses={200: "The batch, however it stands"},
+    responses={200: "The batch, however it stands", 304: "Unchanged since the version that If-None-Match names"},
     examples={200: batch_examples.BATCH},
     errors=(404, 422, 429, 503),
+    headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
 )
 async def get_batch(request: web.Request) -> web.Response:
     batch_id, tenant = path_id(request, "batch_id"), request[CALLER].tenant
@@ -118,4 +119,5 @@ async def get_batch(request: web.Request) -> web.Response:
     )
     if wait_s:
         await callers.check_again(request)
-    return json_response(as_json(batch, limit=given["limit"]))
+    headers = {} if batch.is_completed else {"Retry-After": str(queries.RETRY_AFTER_S)}
+    return versioned_response(request, as_json(batch, limit=given["limit"]), headers=headers)

@@ -116,7 +116,12 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
     document, _ = await queries.document(resources, path_id(request, "document_id"), tenant=request[CALLER].tenant)
     version = Version(f'"{document.sha256.hex()[:32]}"', document.created_at.replace(microsecond=0, tzinfo=UTC))
-    headers = {"ETag": version.etag, "Last-Modified": format_datetime(version.modified, usegmt=True)}
+    headers = {
+        "ETag": version.etag,
+        "Last-Modified": format_datetime(version.modified, usegmt=True),
+        # The file never changes, but must not be shown any more once its document is deleted.
+        "Cache-Control": "private, no-cache",
+    }
     conditions.check_preconditions(request, version)
     if conditions.client_has(request, version):
         return web.Response(status=304, headers=headers)
