@@ -11,12 +11,12 @@ Boxes = NDArray[np.int64]
 """x0, y0, x1, y1 in each row."""
 
 
-def connected(ink: Mask) -> Boxes:
-    """The boxes around the groups of connected pixels, also of those that touch at a corner."""
+def connected(ink: Mask, *, corners: bool = True) -> Boxes:
+    """The boxes around the groups of connected pixels, with `corners` also of those that touch at a corner."""
     rows, starts, ends = runs_in_rows(ink)
     if not rows.size:
         return np.empty((0, 4), dtype=np.int64)
-    upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=True)
+    upper, lower = _touching(rows, starts, ends, width=ink.shape[1], corners=corners)
     groups = lowest_connected(rows.size, upper, lower)
     order, firsts = _in_groups(groups)
     return _around_groups(rows, starts, ends, order=order, firsts=firsts)

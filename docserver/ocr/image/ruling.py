@@ -88,6 +88,8 @@ def horizontal_and_vertical(ink: Mask) -> tuple[Mask, Mask]:
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
     horizontal, vertical = (runs_along(ink, axis=axis, length=length) for axis in (1, 0))
+    if not (horizontal.any() or vertical.any()):
+        return horizontal, vertical
     thick_horizontal, thick_vertical = (runs_along(ink, axis=axis, length=thickness + 1) for axis in (1, 0))
     crossings = horizontal & vertical
     return (horizontal & ~thick_vertical) | crossings, (vertical & ~thick_horizontal) | crossings
@@ -98,6 +100,8 @@ def runs_along(ink: Mask, *, axis: int, length: int) -> Mask:
     if ink.shape[axis] < length:
         return np.zeros_like(ink)
     starts = _windows(ink, np.logical_and, axis=axis, length=length)
+    if not starts.any():
+        return np.zeros_like(ink)
     margins = [(length - 1, length - 1) if side == axis else (0, 0) for side in (0, 1)]
     return _windows(np.pad(starts, margins), np.logical_or, axis=axis, length=length)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -156,13 +156,17 @@ def _noise(grey: Image.Image, removed: Mask | None) -> float:
     It is measured where pixels at a distance of three differ least: there is paper on both sides, and no letter.
     Neighbours would not do: their noise is alike after a picture was reduced, blurred or compressed.
     """
-    pixels = np.asarray(grey)
-    first, second = pixels[:, 3:], pixels[:, :-3]
-    if removed is not None:
-        kept = ~(removed[:, 3:] | removed[:, :-3])
-        first, second = first[kept], second[kept]
-    differences = np.maximum(first, second) - np.minimum(first, second)
-    shares = np.bincount(differences.ravel()).cumsum() / max(1, differences.size)
+    if removed is None and grey.width > 3:
+        shifted = ImageChops.difference(grey.crop((3, 0, *grey.size)), grey.crop((0, 0, grey.width - 3, grey.height)))
+        counts = np.array(shifted.histogram())
+    else:
+        pixels = np.asarray(grey)
+        first, second = pixels[:, 3:], pixels[:, :-3]
+        if removed is not None:
+            kept = ~(removed[:, 3:] | removed[:, :-3])
+            first, second = first[kept], second[kept]
+        counts = np.bincount((np.maximum(first, second) - np.minimum(first, second)).ravel())
+    shares = counts.cumsum() / max(1, counts.sum())
     # Differences are whole numbers: n stands for those from n - 0.5 to n + 0.5.
     quartile = np.interp(0.25, [0, *shares], [0, *(np.arange(shares.size) + 0.5)])
     # A quarter of the differences of two normal values are below 0.451 standard deviations of one.

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import Box, Word
-from docserver.ocr.image.spots import components
+from docserver.ocr.image.connected import connected
 
 HEIGHT_PX = 60
 """Height to which a word is reduced. Its dots have three pixels or more."""
@@ -83,7 +83,7 @@ def _accents_above(box: Box, image: Image.Image) -> int:
     levels = np.asarray(grey).astype(np.int16)
     paper = np.median(np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]]))
     contrast = abs(levels - paper)
-    spots = list(components(2 * contrast > contrast.max()))
+    spots = [(x0, y0, x1, y1) for x0, y0, x1, y1 in connected(2 * contrast > contrast.max(), corners=False).tolist()]
     scale = grey.width / (area[2] - area[0])
     start, end, least = scale * (left - area[0]), scale * (right - area[0]), scale * MIN_LETTER * height
     # Beside the word there may be accents of others.
