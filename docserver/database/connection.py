@@ -86,11 +86,10 @@ class Cursor:
         return self._rows
 
     async def _execute(self, sql: str, arguments: Arguments | None) -> int:
-        async with self._connection.cursor() as cursor:
-            count: int = await cursor.execute(sql, arguments)
-            self._rows = list(await cursor.fetchall()) if cursor.description else []
-            self.last_insert_id = cursor.lastrowid or 0
-            return count
+        result = await self._connection.run(sql, arguments)
+        self._rows, self.last_insert_id = result.dicts(), result.insert_id or 0
+        count: int = result.affected_rows
+        return count
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
         try:

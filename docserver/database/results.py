@@ -49,6 +49,7 @@ class _Columns:
     fields: Sequence[Any]
     converters: Sequence[Any]
     description: Sequence[Any]
+    names: Sequence[str]
 
 
 _kept: dict[tuple[Any, ...], _Columns] = {}
@@ -59,6 +60,7 @@ class Result(MySQLResult):  # type: ignore[misc]
     """The result of a statement."""
 
     connection: Any
+    rows: Sequence[tuple[Any, ...]] | None
     fields: Sequence[Any]
     converters: Sequence[Any]
     description: Sequence[Any]
@@ -79,11 +81,16 @@ class Result(MySQLResult):  # type: ignore[misc]
                 await super()._get_descriptions()
             finally:
                 self.connection = connection
-            columns = _Columns(self.fields, self.converters, self.description)
+            columns = _Columns(self.fields, self.converters, self.description, _names(self.fields))
             if len(_kept) >= MAX_KEPT:
                 _kept.clear()
             _kept[key] = columns
         self.fields, self.converters, self.description = columns.fields, columns.converters, columns.description
+        self._names = columns.names
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows, if there are any. Of columns with one name, the later ones have that of their table before it."""
+        return [dict(zip(self._names, row, strict=True)) for row in self.rows or ()]
 
     def _read_row_from_packet(self, packet: MysqlPacket) -> tuple[Any, ...]:
         data: bytes = packet.get_all_data()  # type: ignore[no-untyped-call]
@@ -104,6 +111,13 @@ class Result(MySQLResult):  # type: ignore[misc]
                 value = value.decode(encoding)
             row.append(value if converter is None else converter(value))
         return tuple(row)
+
+
+def _names(fields: Sequence[Any]) -> list[str]:
+    names: list[str] = []
+    for field in fields:
+        names.append(f"{field.table_name}.{field.name}" if field.name in names else field.name)
+    return names
 
 
 def _raise_error(packet: MysqlPacket) -> None:
