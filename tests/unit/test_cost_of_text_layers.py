@@ -1,15 +1,19 @@
-"""How often PDFium is asked something of a page with text of its own, and how often it draws the page."""
+"""How often PDFium is asked something of a page with text of its own, how often it draws the page, and what it looks
+at in the drawing.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 from pypdfium2 import PdfPage
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.ocr.pdf import calls
+from docserver.ocr.pdf.words import text_cells, text_patches
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
 from tests.support.text_layers import whole_layer
 
@@ -18,6 +22,14 @@ FONT, SIZE = "Times-Roman", 11
 LINES = 20 * ["as browsers print it, each letter of this line is a text object of its own"]
 
 LETTERS = sum(len(line.replace(" ", "")) for line in LINES)
+
+
+def page_of_prose(font: str) -> bytes:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont(font, SIZE)
+        lines(7 * PROSE)(canvas)
+
+    return pdf(draw)
 
 
 def drawn_letter_by_letter(canvas: Canvas) -> None:
@@ -60,6 +72,26 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(PdfPage, "render", noted)
     return scales
+
+
+@pytest.fixture
+def pages_in_cells(monkeypatch: pytest.MonkeyPatch) -> list[Image.Image]:
+    """The drawings in which what looks like text is found cell by cell."""
+    pages: list[Image.Image] = []
+
+    def noted(drawn: Image.Image) -> Image.Image:
+        pages.append(drawn)
+        return text_cells.text_cells(drawn)
+
+    monkeypatch.setattr(text_patches, "text_cells", noted)
+    return pages
+
+
+def test_a_page_with_nothing_but_words_is_not_searched_cell_by_cell(pages_in_cells: list[Image.Image]) -> None:
+    # Some letters reach out of their boxes.
+    assert whole_layer(page_of_prose("Courier")).is_exact
+
+    assert not pages_in_cells
 
 
 def test_a_page_with_nothing_but_text_is_drawn_once(drawings: list[float]) -> None:

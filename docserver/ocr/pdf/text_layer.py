@@ -53,6 +53,7 @@ from docserver.ocr.pdf.words.own_words import OwnWord, TextLayer
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.words.raised_digits import parted_from_raised_digits
 from docserver.ocr.pdf.words.spread_letters import joined_spread_letters
+from docserver.ocr.pdf.words.text_cells import as_array
 from docserver.ocr.pdf.words.text_patches import has_contrast, is_blank
 from docserver.ocr.pdf.words.text_words import TextPage
 from docserver.ocr.pdf.words.touching_words import joined_where_touching
@@ -345,7 +346,7 @@ def _painted_words(
     painted = [
         (piece, word) for piece, word in pieces_of(words, text_page) if piece.address not in objects.invisible_texts
     ]
-    rects = to_pixels.rects(piece.rect for piece, _ in painted)
+    rects = to_pixels.rects([piece.rect for piece, _ in painted])
     baselines = to_pixels.points(text_page.origins([piece for piece, _ in painted]))
     return [
         OwnWord(piece, rect, piece.orientation, baseline, word)
@@ -357,20 +358,24 @@ def _painted_words(
 def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:
     """The words with their places on a drawing of this scale."""
     per_point = to_pixels.pixels_per_point
+    # This takes less time than to scale each rectangle.
+    rects = zip(*(as_array([word.rect for word in words]) * scale).T.tolist(), strict=True)
     return [
         Candidate(
-            text=word.pdf_word.text,
-            rect=scaled(word.rect, scale),
-            height=word.orientation.height * per_point * scale,
-            address=word.pdf_word.address,
-            has_glyphs=word.pdf_word.has_glyphs,
+            word.pdf_word.text,
+            rect,
+            word.orientation.height * per_point * scale,
+            word.pdf_word.address,
+            word.pdf_word.has_glyphs,
         )
-        for word in words
+        for word, rect in zip(words, rects, strict=True)
     ]
 
 
-def _shown_and_partly_seen(words: Iterable[OwnWord], seen: Iterable[Seen]) -> tuple[list[OwnWord], list[OwnWord]]:
+def _shown_and_partly_seen(words: Iterable[OwnWord], seen: Sequence[Seen]) -> tuple[list[OwnWord], list[OwnWord]]:
     """The words that one sees, also those with unmapped letters, and the others of which one sees only a part."""
+    if seen.count(Seen.ALL) == len(seen):
+        return list(words), []
     shown, partly = [], []
     for word, part in zip(words, seen, strict=True):
         if part is Seen.PART and UNMAPPED not in word.pdf_word.text:

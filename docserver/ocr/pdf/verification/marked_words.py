@@ -29,6 +29,7 @@ from docserver.ocr.pdf.verification.path_marks import path_marks, without_known
 from docserver.ocr.pdf.verification.small_marks import SQUARE, SmallMark, short_edges, small_marks, squares_near
 from docserver.ocr.pdf.verification.upright_words import TurnedDrawing, UprightWords, by_direction
 from docserver.ocr.pdf.words.own_words import MarkedPart, MarkedWords, OwnWord
+from docserver.ocr.pdf.words.text_patches import is_blank
 
 MAX_GAP = 0.55
 """Widest gap between a number and a mark that may be a part of it."""
@@ -66,13 +67,14 @@ def marked_words(
     words: Sequence[OwnWord],
     *,
     whole: Image.Image,
-    graphics: Image.Image,
+    graphics: Image.Image | None,
     objects: PageObjects,
     to_pixels: PointsToPixels,
 ) -> list[MarkedWords]:
-    """The words with marks beside them. `whole` is the drawing of the page, and `graphics` that without its texts."""
-    low, high = graphics.getextrema()
-    if low == high or not words:
+    """The words with marks beside them. `whole` is the drawing of the page, and `graphics` that without its texts, if
+    it has anything else.
+    """
+    if graphics is None or not words or is_blank(graphics):
         return []
     scale = graphics.width / to_pixels.width
     directions = by_direction(words, size=graphics.size, scale=scale, to_pixels=to_pixels)

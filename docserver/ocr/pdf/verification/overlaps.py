@@ -32,6 +32,8 @@ def overlapping(rects: npt.NDArray[np.float64], grid: Numbers) -> tuple[Numbers,
     """The numbers of each two rectangles that overlap; some pairs come several times. `grid` is what `squares_of`
     gives. Raises TextLayerRejected if there are too many in a square.
     """
+    if not len(rects):
+        return np.zeros(0, int), np.zeros(0, int)
     first, high, last, low = grid.T
     columns, rows = last - first + 1, low - high + 1
     counts = columns * rows
@@ -39,20 +41,31 @@ def overlapping(rects: npt.NDArray[np.float64], grid: Numbers) -> tuple[Numbers,
     places = np.arange(len(numbers)) - np.repeat(np.cumsum(counts) - counts, counts)
     down, along = np.divmod(places, columns[numbers])
     squares = (high[numbers] + down) * (MAX_SIDE // GRID_PX + 1) + first[numbers] + along
-    order = np.argsort(squares, kind="stable")
-    squares, numbers = squares[order], numbers[order]
-    most = int(np.bincount(squares).max(initial=0))
+    most = int(np.bincount(squares).max())
     if most > MAX_IN_SQUARE:
         raise TextLayerRejected("too many words in one place")
+    if _are_apart(rects):
+        return numbers[:0], numbers[:0]
+    order = np.argsort(squares, kind="stable")
+    squares, numbers = squares[order], numbers[order]
     ones, others = [numbers[:0]], [numbers[:0]]
     for step in range(1, most):
-        pairs = np.flatnonzero(squares[step:] == squares[:-step])
-        one, other = numbers[pairs], numbers[pairs + step]
-        (x0, y0, x1, y1), (left, top, right, bottom) = rects[one].T, rects[other].T
-        meet = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
-        ones.append(one[meet])
-        others.append(other[meet])
-    return np.concatenate(ones), np.concatenate(others)
+        together = squares[step:] == squares[:-step]
+        ones.append(numbers[:-step][together])
+        others.append(numbers[step:][together])
+    one, other = np.concatenate(ones), np.concatenate(others)
+    (x0, y0, x1, y1), (left, top, right, bottom) = rects[one].T, rects[other].T
+    meet = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+    return one[meet], other[meet]
+
+
+def _are_apart(rects: npt.NDArray[np.float64]) -> bool:
+    """True if no two rectangles overlap, which takes a fifth of the time to find out if they stand in lines."""
+    left, top, right, bottom = rects[np.argsort(rects[:, 1])].T
+    lines = np.cumsum(np.append(False, top[1:] >= np.maximum.accumulate(bottom)[:-1]))
+    order = np.lexsort((left, lines))
+    left, right, lines = left[order], right[order], lines[order]
+    return bool(((lines[1:] != lines[:-1]) | (left[1:] >= right[:-1])).all())
 
 
 def layers_of(conflicts: Iterable[tuple[int, int]]) -> dict[int, int]:

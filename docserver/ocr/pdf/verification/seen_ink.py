@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import is_embedded
-from docserver.ocr.pdf.words.text_cells import as_array, black_and_white
+from docserver.ocr.pdf.words.text_cells import Rects, black_and_white
 
 MIN_CONTRAST = 10
 """Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""
@@ -60,6 +60,8 @@ LAST_COMMON_LETTER = "\xff"
 MIN_GONE, MAX_CLEAR = 0.9, 0.1
 """Share of the ink in a line of pixels from which the line is hidden, and up to which it is seen."""
 
+Numbers = npt.NDArray[np.int_]
+
 
 class Seen(Enum):
     """How much of a word one sees."""
@@ -69,7 +71,7 @@ class Seen(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Candidate:
     """A word of the text layer that may be visible. It is not frozen, since that would take a millisecond a page."""
 
@@ -96,63 +98,78 @@ class SeenInk:
     ) -> None:
         """`whole` is the drawing of the whole page. `texts` has objects by their addresses, `others` are all others.
 
-        `without` is the drawing without the texts, and `contrast` its difference from the whole one.
+        `without` is the drawing without the texts, and `contrast` its difference from the whole one, in grey levels.
         """
         self._texts = texts
         # A page that has nothing but these texts need not be drawn again.
         is_all = not others and not drawing.has_annotations
+        self.are_with_others = not is_all
         without = Image.new(whole.mode, whole.size, "white") if is_all else drawing.without(texts.values())
         self.without = without
-        # On white paper, the contrast of such texts is their ink, so that none is hidden.
-        self.contrast = _strongest(ImageChops.invert(whole) if is_all else ImageChops.difference(whole, without))
-        contrast = np.asarray(self.contrast)
-        is_visible = contrast >= MIN_CONTRAST
-        self._visible = is_visible.tobytes()
+        self._contrast = _strongest(ImageChops.invert(whole) if is_all else ImageChops.difference(whole, without))
+        self.contrast = np.asarray(self._contrast)
         self._width, self._height = whole.size
-        self._sums = np.zeros(is_visible.size + 1, np.int32)
-        np.cumsum(is_visible, out=self._sums[1:])
-        ink = self.contrast if is_all else _strongest(drawing.ink_without(others, on_black=False))
-        if not is_all and np.any(np.asarray(whole) > np.asarray(without)):
+        self._has_hidden = False
+        if not is_all:
+            self._find_hidden(whole, drawing=drawing, others=others)
+
+    def _find_hidden(self, whole: Image.Image, *, drawing: PageDrawing, others: Sequence[Any]) -> None:
+        """Find the ink that is covered. On white paper, the contrast of texts alone is their ink, so none is hidden."""
+        ink = _strongest(drawing.ink_without(others, on_black=False))
+        if np.any(np.asarray(whole) > np.asarray(self.without)):
             # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
             ink = ImageChops.lighter(ink, _strongest(drawing.ink_without(others, on_black=True)))
         solid = np.asarray(ink) >= SOLID_INK
         # What is covered makes no difference at all. Pale letters make a small one.
-        hidden = solid & (contrast == 0)
-        self._solid, self._hidden = black_and_white(solid), black_and_white(hidden)
-        self._has_hidden = bool(hidden.any())
-        self._vanished = _where_paper_is(whole, hidden) if self._has_hidden else self._hidden
+        hidden = solid & (self.contrast == 0)
+        if hidden.any():
+            self._has_hidden = True
+            self._solid, self._hidden = black_and_white(solid), black_and_white(hidden)
+            self._vanished = _where_paper_is(whole, hidden)
 
-    def seen_whole(self, words: Sequence[Candidate]) -> set[int]:
-        """The numbers of those of these words of which one sees all for certain. To look at most words together takes a
-        tenth of the time that `of` takes for each.
+    @cached_property
+    def _visible(self) -> bytes:
+        """For each pixel, 1 if something is visible in it."""
+        return (self.contrast >= MIN_CONTRAST).tobytes()
+
+    def seen_whole(self, words: Sequence[Candidate], rects: Rects) -> set[int]:
+        """The numbers of those of these words, in these rectangles, of which one sees all for certain. To look at most
+        words together takes a tenth of the time that `of` takes for each.
         """
         if self._has_hidden:
             return set()
         limit = max(self._width, self._height) + 1
-        sides = np.clip(as_array(word.rect for word in words), -1, limit).astype(int)
+        sides = np.clip(rects, -1, limit).astype(int)
         length, height = sides[:, 2] - sides[:, 0], sides[:, 3] - sides[:, 1]
         x, y = length < NARROW_PX, height < NARROW_PX
         left, top, right, bottom = sides[:, 0] - x, sides[:, 1] - y, sides[:, 2] + 1 + x, sides[:, 3] + 1 + y
         inside = np.flatnonzero((left > 0) & (top > 0) & (right < self._width) & (bottom < self._height))
         left, top, right, bottom, length, height = (of[inside] for of in (left, top, right, bottom, length, height))
+        if not inside.size:
+            return set()
         heights = np.array([word.height for word in words])[inside]
         along, across = (np.maximum(MIN_MARGIN, np.rint(share * heights)) for share in (MAX_GAP, MAX_GAP_ACROSS))
         x_margin = np.minimum(np.where(height > MIN_LENGTH * length, across, along), right - left).astype(int)
         y_margin = np.minimum(np.where(length > MIN_LENGTH * height, across, along), bottom - top).astype(int)
-        rows = [top + (bottom - top) * row // END_ROWS for row in range(1, END_ROWS)]
-        at_start = [self._have_ink(row, left, left + x_margin) for row in rows]
-        at_end = [self._have_ink(row, right - x_margin, right) for row in rows]
-        at_top = [(row < y_margin) & self._have_ink(top + row, left, right) for row in range(MIN_MARGIN)]
-        at_bottom = [(row < y_margin) & self._have_ink(bottom - 1 - row, left, right) for row in range(MIN_MARGIN)]
-        is_whole = np.logical_and.reduce([np.any(side, axis=0) for side in (at_start, at_end, at_top, at_bottom)])
-        return set(inside[is_whole].tolist())
+        # How many pixels before each one of these rows have ink.
+        start, end = int(top.min()), int(bottom.max())
+        sums = np.zeros((end - start) * self._width + 1, np.int32)
+        np.cumsum(self.contrast[start:end] >= MIN_CONTRAST, out=sums[1:])
 
-    def _have_ink(
-        self, rows: npt.NDArray[np.int_], starts: npt.NDArray[np.int_], ends: npt.NDArray[np.int_]
-    ) -> npt.NDArray[np.bool_]:
-        """For each of these parts of rows of pixels, True if something is visible in it."""
-        first = rows * self._width
-        return np.asarray(self._sums[first + ends] > self._sums[first + starts])
+        def have_ink(rows: Numbers, starts: Numbers, ends: Numbers) -> npt.NDArray[np.bool_]:
+            """For each of these parts of rows of pixels, True if something is visible in it."""
+            first = (rows - start) * self._width
+            return np.asarray(sums[first + ends] > sums[first + starts])
+
+        rows = top + (bottom - top) * np.arange(1, END_ROWS)[:, None] // END_ROWS
+        edge = np.arange(MIN_MARGIN)[:, None]
+        is_whole = (
+            have_ink(rows, left, left + x_margin).any(axis=0)
+            & have_ink(rows, right - x_margin, right).any(axis=0)
+            & ((edge < y_margin) & have_ink(np.minimum(top + edge, bottom - 1), left, right)).any(axis=0)
+            & ((edge < y_margin) & have_ink(np.maximum(bottom - 1 - edge, top), left, right)).any(axis=0)
+        )
+        return set(inside[is_whole].tolist())
 
     def of(self, word: Candidate) -> Seen:
         """How much one sees of the word, which is drawn by one of the text objects."""
@@ -166,7 +183,7 @@ class SeenInk:
         margins = _margins(word.height, lies=length > MIN_LENGTH * height, stands=height > MIN_LENGTH * length)
         if self._is_uncut(box, margins):
             return self._beside_hidden(word, box) if self._has_hidden else Seen.ALL
-        ink = self.contrast.crop(box).getbbox()
+        ink = self._contrast.crop(box).getbbox()
         if not self._has_ink(box):
             # The dots before a page number are so small that they are pale.
             return Seen.ALL if word.is_sign and ink else Seen.NOTHING
@@ -179,7 +196,7 @@ class SeenInk:
         """The share of the texts' ink within a rectangle that is covered."""
         left, top, right, bottom = rect
         box = math.ceil(left), math.ceil(top), math.floor(right), math.floor(bottom)
-        if box[0] >= box[2] or box[1] >= box[3]:
+        if not self._has_hidden or box[0] >= box[2] or box[1] >= box[3]:
             return 0.0
         return self._hidden.crop(box).histogram()[255] / max(self._solid.crop(box).histogram()[255], 1)
 

@@ -9,12 +9,11 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from docserver.layout import Box, Rect, around
 from docserver.ocr.image.spots import components, thickened
 from docserver.ocr.pdf.coordinates import join_near
-from docserver.ocr.pdf.words.text_cells import blacken
+from docserver.ocr.pdf.words.text_cells import Rects, blacken
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
@@ -33,16 +32,18 @@ MAX_PLACES = 200
 """Most places that are returned. A page with more has a font without any meaning."""
 
 
-def places_of_unexplained(words: Iterable[Rect], contrast: Image.Image) -> list[Rect]:
+def places_of_unexplained(words: Rects, contrast: npt.NDArray[np.uint8]) -> list[Rect]:
     """Where there is ink that is in none of these words. `contrast` shows how much the texts change each pixel of a
     drawn page.
     """
-    ink = np.asarray(contrast) >= MIN_CONTRAST
+    ink = contrast >= MIN_CONTRAST
     blacken(ink, words, cell=1.0, margin=1.0)
-    if not ink.any():
-        return []
     # One dimension takes a fifth of the time that two take.
-    rows, columns = np.divmod(np.flatnonzero(ink), ink.shape[1])
+    places = np.flatnonzero(ink)
+    # Letters have two pixels in a row. The edges that words have beside their boxes mostly have not.
+    if places.size < MIN_PIXELS or not np.any(places[1:] - places[:-1] == 1):
+        return []
+    rows, columns = np.divmod(places, ink.shape[1])
     cells = np.zeros((ink.shape[0] // CELL + 1, ink.shape[1] // CELL + 1), bool)
     cells[rows // CELL, columns // CELL] = True
     boxes = itertools.islice(components(thickened(cells)), MAX_PLACES)

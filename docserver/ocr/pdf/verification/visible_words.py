@@ -8,7 +8,8 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops
+import numpy.typing as npt
+from PIL import Image
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.drawing import PageDrawing
@@ -18,7 +19,7 @@ from docserver.ocr.pdf.verification.seen_ink import MIN_GONE, Candidate, Seen, S
 from docserver.ocr.pdf.verification.typed_over import STRIKES, TypedOver, are_typed_over, shared
 from docserver.ocr.pdf.verification.undrawn_words import would_show
 from docserver.ocr.pdf.verification.unexplained_ink import places_of_unexplained
-from docserver.ocr.pdf.words.text_cells import as_array
+from docserver.ocr.pdf.words.text_cells import Rects, as_array
 
 MIN_OVERLAP = 0.2
 """Words that overlap by this share of the smaller one are drawn one by one, to see which of them is visible. Letters of
@@ -41,8 +42,8 @@ class DrawnWords:
     """How much one sees of each."""
     unexplained: list[Rect]
     """Where one sees letters that are in no word."""
-    graphics: Image.Image
-    """The page without its texts, in grey."""
+    graphics: Image.Image | None
+    """The page without its texts, in grey; None if it has nothing else."""
     typed_over: list[TypedOver]
     """Those that one sees though another is drawn over them."""
 
@@ -55,17 +56,18 @@ def visible(
 
     Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
-    repeats, conflicts = _overlaps(words)
+    rects = as_array([word.rect for word in words])
+    repeats, conflicts = _overlaps(words, rects)
     layers = layers_of((words[one].address, words[other].address) for one, other in conflicts)
     visibilities = [
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
     ]
-    whole_in = [visibility.seen_whole(words) for visibility in visibilities]
+    whole_in = [visibility.seen_whole(words, rects) for visibility in visibilities]
     result = [Seen.NOTHING] * len(words)
     for index, word in enumerate(words):
         if word.has_glyphs:
-            layer = layers.get(word.address, 0)
+            layer = layers.get(word.address, 0) if layers else 0
             result[index] = Seen.ALL if index in whole_in[layer] else visibilities[layer].of(word)
     if len(visibilities) > 1 and Seen.PART in result:
         # Other letters of the word may be drawn by an object of another layer.
@@ -82,11 +84,11 @@ def visible(
         best = min(alike, key=lambda index: (_BY_INK.index(result[index]), index))
         for index in alike - {best}:
             result[index] = Seen.NOTHING
-    contrast = reduce(ImageChops.lighter, (visibility.contrast for visibility in visibilities))
-    graphics = visibilities[0].without
+    contrast = reduce(np.maximum, (visibility.contrast for visibility in visibilities))
+    graphics = visibilities[0].without if visibilities[0].are_with_others else None
     if len(visibilities) > 1 or objects.shadows:
         graphics = drawing.without([*objects.texts.values(), *objects.shadows])
-    unexplained = places_of_unexplained((word.rect for word in words), contrast)
+    unexplained = places_of_unexplained(rects, contrast)
     seen_pairs = [pair for pair in dict.fromkeys(conflicts) if all(result[index] is Seen.ALL for index in pair)]
     ink = {address: visibilities[layer] for address, layer in layers.items()}
     typed_over = list(_typed_over(seen_pairs, words=words, ink=ink, order=list(objects.texts)))
@@ -124,22 +126,27 @@ class _Visibility:
         self._others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
         self._in_grey = SeenInk(whole, drawing=drawing, texts=self._texts, others=self._others)
 
-    def seen_whole(self, words: Sequence[Candidate]) -> set[int]:
-        """The numbers of those of these words of which grey shows for certain that one sees all."""
-        return self._in_grey.seen_whole(words)
+    def seen_whole(self, words: Sequence[Candidate], rects: Rects) -> set[int]:
+        """The numbers of those of these words, which are in these rectangles, of which grey shows that one sees all."""
+        return self._in_grey.seen_whole(words, rects)
 
     def of(self, word: Candidate) -> Seen:
         seen = self._in_grey.of(word)
         return seen if seen is Seen.ALL else self._in_colours.of(word)
 
     @property
-    def contrast(self) -> Image.Image:
+    def contrast(self) -> npt.NDArray[np.uint8]:
         """How much the objects change each pixel of the page, in grey."""
         return self._in_grey.contrast
 
     def hidden_share(self, rect: Rect) -> float:
         """The share of the objects' ink within a rectangle that is covered."""
         return self._in_grey.hidden_share(rect)
+
+    @property
+    def are_with_others(self) -> bool:
+        """False if the page has nothing but these objects."""
+        return self._in_grey.are_with_others
 
     @property
     def without(self) -> Image.Image:
@@ -152,12 +159,11 @@ class _Visibility:
         return SeenInk(drawing.whole(), drawing=drawing, texts=self._texts, others=self._others)
 
 
-def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _overlaps(words: Sequence[Candidate], rects: Rects) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Pairs of overlapping words, as (index, index of the earlier one): repeats, and others of several text objects."""
     repeats: list[tuple[int, int]] = []
     conflicts: list[tuple[int, int]] = []
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
-    rects = as_array(word.rect for word in words)
     grid = squares_of(rects)
     for index in np.unique(overlapping(rects, grid)).tolist():
         word, (first, high, last, low) = words[index], grid[index].tolist()

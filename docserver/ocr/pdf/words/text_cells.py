@@ -25,6 +25,13 @@ MARGIN = 1.0
 """How far beside the box of a word its ink may be, in pixels. It is less than half a cell, so that the edges of all its
 ink are in cells of the word."""
 
+CELL_MARGIN = 0.5
+"""How many cells beside the box of a word are cells of it, because letters may exceed their boxes, and boxes do not end
+at cells."""
+
+MAX_BESIDE = 2000
+"""Most pixels beside words that are looked at one by one. If there are more, something else is drawn."""
+
 MIN_RUN = 4
 """Fewest text cells in a row or in a column that count as a word. Corners of boxes and markers in charts are single
 cells."""
@@ -33,6 +40,9 @@ MIN_LETTER_HEIGHT = 3.0
 """Height of the lowest letters that are read, in pixels of the drawing. Dots and dashes are lower."""
 
 BLACK, WHITE = 0, 255
+
+Rects = npt.NDArray[np.float64]
+"""Rows of the left, upper, right and lower sides of rectangles."""
 
 
 def text_cells(drawn: Image.Image) -> Image.Image:
@@ -47,13 +57,32 @@ def no_cells(drawn: Image.Image) -> Image.Image:
 
 
 def has_words_only(drawn: Image.Image, words: Iterable[Rect], *, scale: float) -> bool:
-    """True if nothing is drawn on white paper that has edges, but for these words. They are in pixels of a picture that
-    is `scale` times as large as the drawing. This takes less time than to look for cells.
+    """True if nothing is drawn on white paper that has edges, but for what is in the cells of these words. They are in
+    pixels of a picture that is `scale` times as large as the drawing. This takes less time than to look for cells.
     """
     # Two pixels without so much ink have no edge between them.
     ink = np.asarray(drawn) < WHITE - EDGE_CONTRAST // 2
-    blacken(ink, words, cell=scale, margin=MARGIN)
-    return not ink.any()
+    # An edge at one side of the drawing may be found at the other one.
+    touches_sides = bool(ink[:, -1].any() or ink[-1].any())
+    rects = as_array(words)
+    blacken(ink, rects, cell=scale, margin=MARGIN)
+    beside = np.flatnonzero(ink)
+    if not beside.size:
+        return True
+    return not touches_sides and beside.size <= MAX_BESIDE and _are_in_cells(beside, ink.shape, rects / scale)
+
+
+def _are_in_cells(ink: npt.NDArray[np.int_], shape: tuple[int, ...], words: Rects) -> bool:
+    """True if the edges of these pixels of a drawing are in cells of words: those of letters that reach out of their
+    boxes.
+    """
+    rows, columns = np.divmod(ink, shape[1])
+    # An edge belongs to the pixel right of it or below it.
+    cells = [(rows + y) // CELL * shape[1] + (columns + x) // CELL for x, y in ((0, 0), (1, 0), (0, 1))]
+    rows, columns = np.divmod(np.unique(np.concatenate(cells))[:, None], shape[1])
+    left, top, right, bottom = _sides(words, cell=CELL, margin=CELL_MARGIN, most=max(shape)).T
+    is_in = (left <= columns) & (columns <= right) & (top <= rows) & (rows <= bottom)
+    return bool(is_in.any(axis=1).all())
 
 
 def edges_of(drawn: Image.Image, x: int, y: int) -> Image.Image:
@@ -80,17 +109,19 @@ def fill(cells: Image.Image, rect: Rect, cell: float, colour: int) -> None:
 def without_words(cells: Image.Image, words: Iterable[Rect], cell: float) -> Image.Image:
     """The same with the cells of these words black."""
     levels = np.array(cells)
-    # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
-    blacken(levels, words, cell=cell, margin=0.5)
+    blacken(levels, as_array(words), cell=cell, margin=CELL_MARGIN)
     return Image.fromarray(levels)
 
 
-def blacken(levels: npt.NDArray[Any], words: Iterable[Rect], *, cell: float, margin: float) -> None:
+def blacken(levels: npt.NDArray[Any], words: Rects, *, cell: float, margin: float) -> None:
     """Set the cells of these words to 0, also those up to `margin` cells beside them."""
-    rects = as_array(words)
-    sides = np.clip(rects / cell + (-margin, -margin, margin, margin), 0, max(levels.shape)).astype(int)
-    for left, top, right, bottom in sides.tolist():
+    for left, top, right, bottom in _sides(words, cell=cell, margin=margin, most=max(levels.shape)).tolist():
         levels[top : bottom + 1, left : right + 1] = 0
+
+
+def _sides(words: Rects, *, cell: float, margin: float, most: int) -> npt.NDArray[np.int_]:
+    """Rows with the first column and row, and the last ones, of the cells of these words and beside them."""
+    return np.clip(words / cell + (-margin, -margin, margin, margin), 0, most).astype(int)
 
 
 def runs_of(cells: Image.Image, length: int) -> Image.Image:
@@ -114,6 +145,6 @@ def count_white(cells: Image.Image) -> int:
     return cells.histogram()[255]
 
 
-def as_array(rects: Iterable[Rect]) -> npt.NDArray[np.float64]:
+def as_array(rects: Iterable[Rect]) -> Rects:
     """The rectangles as rows of numbers."""
     return np.fromiter(itertools.chain.from_iterable(rects), np.float64).reshape(-1, 4)

@@ -35,6 +35,9 @@ MIN_BULLET_INK, MAX_BULLET_SLENDERNESS = 0.7, 1.5
 """A bullet fills its box with at least this share of ink, and is not much longer one way than the other. Letters fill
 half of their boxes, or are as slender as an I."""
 
+BAND = 32
+"""Height of the parts of a page in which something is looked for, in pixels."""
+
 BAND_MARGIN = 16
 """Pixels above and below a patch that are read with it: a line of text."""
 
@@ -146,8 +149,10 @@ class TextPatches:
 
 def is_blank(drawn: Image.Image) -> bool:
     """True if the whole page has one colour."""
-    low, high = drawn.getextrema()
-    return low == high
+    colour = drawn.getpixel((0, 0))
+    # Most pages have something in one of the first bands.
+    bands = (drawn.crop((0, top, drawn.width, min(top + BAND, drawn.height))) for top in range(0, drawn.height, BAND))
+    return all(band.getextrema() == (colour, colour) for band in bands)
 
 
 def has_contrast(drawn: Image.Image, rect: Rect, width: int) -> bool:
