@@ -1,9 +1,11 @@
-"""How often PDFium is asked something of a page with text of its own, how often it draws the page, and what it looks
-at in the drawing.
+"""How often PDFium is asked something of a page with text of its own, how often it draws the page, and how many other
+functions are called for it.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -22,6 +24,11 @@ FONT, SIZE = "Times-Roman", 11
 LINES = 20 * ["as browsers print it, each letter of this line is a text object of its own"]
 
 LETTERS = sum(len(line.replace(" ", "")) for line in LINES)
+
+
+MAX_CALLS = 125
+"""Most calls of functions for each word of a page of prose, of Python and of its libraries; Python 3.11 makes 118. Most
+are of a tenth of a microsecond."""
 
 
 def page_of_prose(font: str) -> bytes:
@@ -85,6 +92,28 @@ def pages_in_cells(monkeypatch: pytest.MonkeyPatch) -> list[Image.Image]:
 
     monkeypatch.setattr(text_patches, "text_cells", noted)
     return pages
+
+
+def calls_of(act: Callable[[], object]) -> int:
+    """How many functions are called while something is done."""
+    counts: Counter[str] = Counter()
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        counts[event] += 1
+
+    sys.setprofile(count)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return counts["call"] + counts["c_call"]
+
+
+def test_few_functions_are_called_for_each_word_of_a_page_of_prose() -> None:
+    page = page_of_prose("Times-Roman")
+    words = len(whole_layer(page).words)
+
+    assert calls_of(lambda: whole_layer(page).reading()) <= MAX_CALLS * words
 
 
 def test_a_page_with_nothing_but_words_is_not_searched_cell_by_cell(pages_in_cells: list[Image.Image]) -> None:

@@ -28,6 +28,8 @@ def _with_addresses(function: Any, *arguments: Any, result: Any = c_int) -> Any:
 
 _ADDRESS, _INDEX = c_void_p, c_int
 
+_NUMBER = sizeof(c_double)
+
 # Of objects.
 _object_of_page = _with_addresses(pdfium.FPDFPage_GetObject, _ADDRESS, _INDEX, result=_ADDRESS)
 _object_of_form = _with_addresses(pdfium.FPDFFormObj_GetObject, _ADDRESS, c_ulong, result=_ADDRESS)
@@ -142,16 +144,20 @@ def bounds_of_characters(text: int, spans: Collection[tuple[int, int]]) -> list[
     """The rectangle around the characters from each first index to the second one, and the number of text objects that
     draw them; a rectangle of zeros if none does.
     """
-    rows = np.zeros((sum(end - first for first, end in spans), 4))
-    cells = zip(*_cells(rows), strict=True)
+    rows = np.zeros((sum([end - first for first, end in spans]), 4))
+    left = rows.ctypes.data
     counts = []
     for first, end in spans:
-        counts.append(count_rects(text, first, end - first))
-        for number in range(counts[-1]):
-            rect(text, number, *next(cells))
+        count = count_rects(text, first, end - first)
+        counts.append(count)
+        for number in range(count):
+            rect(text, number, left, left + _NUMBER, left + 2 * _NUMBER, left + 3 * _NUMBER)
+            left += 4 * _NUMBER
     # PDFium gives the upper side before the lower one.
     sides = (rows[: sum(counts), side].tolist() for side in (0, 3, 2, 1))
     parts: list[Rect] = list(zip(*sides, strict=True))
+    if len(parts) == len(counts) and min(counts, default=1):
+        return list(zip(parts, counts, strict=True))
     return [(_around(parts[end - count : end]), count) for count, end in zip(counts, accumulate(counts), strict=True)]
 
 

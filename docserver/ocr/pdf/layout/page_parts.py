@@ -117,7 +117,7 @@ def gutter_parts(bands: Iterable[list[Segment]]) -> list[list[Segment]]:
     for band in bands:
         band_extents = extents(band)
         both = merged(group_extents + band_extents)
-        gutter = MIN_GUTTER * median(segment.size for segment in band)
+        gutter = MIN_GUTTER * (band[0].size if len(band) == 1 else median(segment.size for segment in band))
         if groups and (
             has_gutter(both, gutter) if has_gutter(group_extents, gutter) else not has_gutter(band_extents, gutter)
         ):

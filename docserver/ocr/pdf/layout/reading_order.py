@@ -6,6 +6,7 @@ or a whole page from top to bottom across its columns.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from statistics import median
 
 from docserver.ocr.pdf.layout.blocks import parts_with_blocks
@@ -17,6 +18,8 @@ from docserver.ocr.pdf.layout.page_parts import bands_of, drawn_parts, gutter_pa
 from docserver.ocr.pdf.layout.paragraphs import LineShape, paragraph_starts
 from docserver.ocr.pdf.layout.raised_words import with_raised_words
 from docserver.ocr.pdf.layout.writing_direction import in_logical_order
+
+_X0 = attrgetter("x0")
 
 MAX_SIZE_RATIO = 2.0
 """Largest ratio of the sizes of letters that decide together which baselines are of one line."""
@@ -101,6 +104,8 @@ def _lines(segments: list[Segment], *, right_to_left: bool) -> list[OrderedLine]
 
 def _words_of(line: Sequence[Segment]) -> list[PlacedWord]:
     """The words of a line from left to right. A larger segment, such as a watermark, stays beside the other words."""
+    if len(line) == 1:
+        return _from_left(sorted(line[0].words, key=_X0))
     size = max(line, key=lambda segment: segment.letters).size
     larger = [segment.words for segment in line if segment.size > MAX_SIZE_RATIO * size]
     level = _with_indices([segment for segment in line if segment.size <= MAX_SIZE_RATIO * size])
@@ -127,7 +132,11 @@ def _with_indices(segments: Sequence[Segment]) -> list[PlacedWord]:
     placed = [
         (*beginning, word.x0, word) for segment in segments for beginning in [place(segment)] for word in segment.words
     ]
-    words = [word for *_, word in sorted(placed, key=lambda item: item[:3])]
+    return _from_left([word for *_, word in sorted(placed, key=lambda item: item[:3])])
+
+
+def _from_left(words: list[PlacedWord]) -> list[PlacedWord]:
+    """These words of a line, which are sorted, with the upper number of each fraction before the lower one."""
     for index, (word, following) in enumerate(pairwise(words)):
         if following.x0 < word.x1 and _is_over(following, word):
             words[index : index + 2] = following, word
@@ -165,8 +174,10 @@ def _paragraphs(lines: list[OrderedLine]) -> OrderedBlock:
 
 
 def _shape(line: OrderedLine) -> LineShape:
+    baselines = [word.baseline for word in line]
     return LineShape(
-        x0=min(word.x0 for word in line),
-        baseline=median(word.baseline for word in line),
-        size=max(word.size for word in line),
+        x0=min([word.x0 for word in line]),
+        # Those of most lines are equal, which takes less time to see than to find their median.
+        baseline=baselines[0] if baselines.count(baselines[0]) == len(baselines) else median(baselines),
+        size=max([word.size for word in line]),
     )

@@ -61,7 +61,8 @@ def exact_and_unread(
         raise TextLayerRejected("no text")
     gap = MAX_LETTER_GAP * to_pixels.pixels_per_point
     incomplete = [word for place in unexplained for word in words if touch(word.rect, place, within=gap)]
-    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text and word not in incomplete)
+    mapped = [word for word in words if UNMAPPED not in word.pdf_word.text]
+    exact = tuple([word for word in mapped if word not in incomplete] if incomplete else mapped)
     elsewhere = set(map(id, turned))
     unmapped = [word for word in words if UNMAPPED in word.pdf_word.text and id(word) not in elsewhere]
     # Words that PDFium does not draw cannot be read from a picture.
@@ -83,6 +84,8 @@ def exact_and_unread(
     patches = patches_beside(words=places)
     if patches.area and (signs := symbols(objects.paths)):
         patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
+    if not patches.area:
+        return exact, None, False
     scans = [rect for rect in image_rects if area(rect) >= MIN_SCAN_SHARE * to_pixels.width * to_pixels.height]
     text_area = sum(area(word.rect) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
@@ -91,7 +94,7 @@ def exact_and_unread(
         and patches.area > text_area
         and (letters < FEW_LETTERS or patches.within(scans).area > text_area)
     )
-    return exact, patches if patches.area else None, lacks_most
+    return exact, patches, lacks_most
 
 
 def unread_turned(words: Sequence[OwnWord], *, whole: Image.Image, to_pixels: PointsToPixels) -> list[OwnWord]:
@@ -116,13 +119,19 @@ def _require_usable(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> None
     exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
     if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
         raise TextLayerRejected("letters without a meaning")
-    if sum(word.orientation.mirrored for word in words) > MAX_MIRRORED_SHARE * len(words):
+    if sum([word.orientation.mirrored for word in words]) > MAX_MIRRORED_SHARE * len(words):
         raise TextLayerRejected("mirrored text")
-    if not any(word.pdf_word.right_to_left for word in words) and any(
-        _runs_backwards(word, to_pixels) for word in words
+    at_end = [
+        word
+        for word in words
+        # Looking only at where a word begins saves time.
+        if word.baseline[0] > word.rect[2] - MAX_FIRST_LETTER * (word.rect[2] - word.rect[0])
+    ]
+    if any(_runs_backwards(word, to_pixels) for word in at_end) and not any(
+        word.pdf_word.right_to_left for word in words
     ):
         raise TextLayerRejected("letters in the wrong order")
-    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
+    lone_ideographs = sum([len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact])
     if lone_ideographs > MAX_LONE_SHARE * len(words):
         raise TextLayerRejected("vertical text")
     if not is_language(word.pdf_word.text for word in exact):
@@ -130,12 +139,10 @@ def _require_usable(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> None
 
 
 def _runs_backwards(word: OwnWord, to_pixels: PointsToPixels) -> bool:
-    """True if each letter of the word stands before the one that is drawn before it."""
+    """True if each letter of the word, which begins at its end, stands before the one that is drawn before it."""
     own = word.pdf_word
-    left, _, right, _ = word.rect
     return (
-        word.baseline[0] > right - MAX_FIRST_LETTER * (right - left)
-        and len(own.text) >= MIN_BACKWARDS
+        len(own.text) >= MIN_BACKWARDS
         and own.text.isalpha()
         # The rest of a word with a large first letter may have another baseline.
         and len(own.text) == own.end - own.first

@@ -38,7 +38,13 @@ def without_illegible(
     readable: list[PdfWord] = []
     illegible: list[PdfWord] = []
     for word in words:
-        is_illegible = _is_tiny(word, size) or _is_squeezed(word, text_page) or _is_stack(word, text_page)
+        left, bottom, right, top = word.rect
+        length, height = right - left, top - bottom
+        narrow = MIN_LETTER_WIDTH * word.orientation.height * len(word.text)
+        # Almost all words are so large, and drawn by so few objects, that nothing else has to be looked at.
+        is_illegible = (
+            length < size or height < size or length < narrow or height < narrow or word.objects >= MIN_STACK
+        ) and (_is_tiny(word, size) or _is_squeezed(word, text_page) or _is_stack(word, text_page))
         (illegible if is_illegible else readable).append(word)
     if illegible:
         drawn = {text_page.address(index) for word in illegible for index in range(word.first, word.end)}

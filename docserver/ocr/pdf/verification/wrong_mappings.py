@@ -136,12 +136,13 @@ class DocumentFonts:
         parts = [own for word in words for own in word.pdf_word.parts or (word.pdf_word,) if own.has_glyphs]
         addresses = iter(text_page.addresses(filter(_may_have_two_fonts, parts)))
         letters: dict[int, set[str]] = defaultdict(set)
-        for own in parts:
-            if _may_have_two_fonts(own):
-                for address, letter in zip(islice(addresses, len(own.text)), own.text, strict=True):
-                    letters[address].add(letter)
+        for address, together in groupby(parts, key=_address_of_one_font):
+            if address is None:
+                for own in together:
+                    for one, letter in zip(islice(addresses, len(own.text)), own.text, strict=True):
+                        letters[one].add(letter)
             else:
-                letters[own.address].update(own.text)
+                letters[address].update("".join([own.text for own in together]))
         firsts = {own.address: own.first for own in parts}
         used: dict[Font, set[str]] = defaultdict(set)
         for address, known, chars in zip(letters, map(font_of, letters), letters.values(), strict=True):
@@ -254,6 +255,11 @@ class DocumentFonts:
                 shown = likeness.shown(index) if is_doubtful else ""
                 self._check.remember((look, char), shown=shown)
                 font.note(char, code, shown)
+
+
+def _address_of_one_font(word: PdfWord) -> int | None:
+    """The address of the text object whose font the word has; None if it may have two fonts."""
+    return None if word.objects > 1 and _may_have_two_fonts(word) else word.address
 
 
 def _may_have_two_fonts(word: PdfWord) -> bool:

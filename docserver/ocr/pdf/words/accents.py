@@ -6,6 +6,7 @@ import unicodedata
 from typing import Protocol
 
 from docserver.layout import Rect
+from docserver.ocr.pdf.words.character_codes import places_in
 
 MAX_ACCENTS = 1000
 """Most accents of a page. Looking for the letters of more takes seconds, and no page of TeX has as many."""
@@ -73,7 +74,7 @@ class Characters(Protocol):
 
 def compose(codes: list[int], characters: Characters) -> None:
     """Replace accents and letters by letters with accents. What is left out becomes NOTHING or a space."""
-    accents = [index for index, code in enumerate(codes) if code in _COMBINING]
+    accents = places_in(codes, _COMBINING.keys())
     for index in accents if len(accents) <= MAX_ACCENTS else ():
         _compose_one(codes, index, characters)
 

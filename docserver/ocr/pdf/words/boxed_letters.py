@@ -37,6 +37,8 @@ MIN_COMMON_SHARE = 0.4
 
 def joined_in_boxes(words: Sequence[PdfWord], paths: Sequence[PlacedObject]) -> list[PdfWord]:
     """The words, with those letters joined that stand in boxes beside each other, but not in several rows of boxes."""
+    if not paths:
+        return list(words)
     rows = [(is_single, list(alike)) for is_single, alike in groupby(words, key=_is_single)]
     if len(paths) > MAX_PATHS or not any(is_single and len(row) >= MIN_LETTERS for is_single, row in rows):
         return list(words)

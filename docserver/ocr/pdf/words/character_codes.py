@@ -1,6 +1,7 @@
 """Child side: what the codes that PDFium gives for characters stand for."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED
 
@@ -9,6 +10,12 @@ LINE_END_HYPHEN = 2
 
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
+
+CONTROLS = frozenset(range(FIRST_PRINTED))
+"""The codes of control characters."""
+
+LAST_OF_ONE_BYTE = 0xFF
+"""The last code that one byte holds: the last one of Latin-1."""
 
 SURROGATES = 0xD800
 """The first surrogate code. Surrogates are not characters of their own."""
@@ -37,10 +44,20 @@ def letter_of(code: int) -> str:
     return chr(code) if is_letter else UNMAPPED
 
 
+def places_in(codes: Sequence[int], wanted: AbstractSet[int]) -> list[int]:
+    """The indexes of those codes that are among these. Most pages have none, and few different codes."""
+    if wanted.isdisjoint(set(codes)):
+        return []
+    return [index for index, code in enumerate(codes) if code in wanted]
+
+
 def text_of_codes(codes: Sequence[int]) -> str:
     """One character for each code, so that the indexes agree. UNMAPPED is not an ASCII letter, so a word that contains
     it is not plain.
     """
-    if max(codes, default=0) >= SURROGATES:
+    most = max(codes, default=0)
+    if most <= LAST_OF_ONE_BYTE:
+        return bytes(codes).decode("latin-1")
+    if most >= SURROGATES:
         codes = [code if code < SURROGATES else ord(UNMAPPED) for code in codes]
     return "".join(map(chr, codes))

@@ -58,8 +58,8 @@ def joined_over_spaces(words: Iterable[PdfWord], characters: PlacedText) -> Iter
     for word in words:
         if (
             before
-            and (_may_touch(before.rect, word.rect) or word.text[0] in _CLOSING)
             and word.first == before.end + 1
+            and (_may_touch(before.rect, word.rect) or word.text[0] in _CLOSING)
             and _is_covered(before, word, characters)
         ):
             before = characters.as_one(before, word)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from docserver.layout import Rect
+from docserver.ocr.pdf.words.character_codes import places_in
 
 SOFT_HYPHEN = 0xAD
 
@@ -32,8 +33,8 @@ class DrawnText(Protocol):
 
 def drawn_blanks(codes: Sequence[int], text: DrawnText) -> Iterator[int]:
     """The indexes of the characters that are said to be blank, and are letters."""
-    for index, code in enumerate(codes):
-        if code in _BLANKS and text.is_drawn(index) and not (code == SOFT_HYPHEN and _is_hyphen(text.ink(index))):
+    for index in places_in(codes, _BLANKS):
+        if text.is_drawn(index) and not (codes[index] == SOFT_HYPHEN and _is_hyphen(text.ink(index))):
             # Where /ActualText gives several characters for what is drawn, all begin at one point and share its ink.
             beside = (other for other in (index - 1, index + 1) if 0 <= other < len(codes))
             if text.begin(index) not in map(text.begin, beside):

@@ -14,6 +14,9 @@ MIN_LETTERS = 4
 MAX_LENGTH = 2
 """Most characters of what is one letter."""
 
+_SEVERAL_SHORT = bytes(MIN_LETTERS * [True])
+"""Stands for successive words that are short enough to be letters. Most pages have none."""
+
 MAX_GAP = 1.2
 """Widest space between two letters, as a share of the letters' height. Columns of a table are further apart."""
 
@@ -39,6 +42,8 @@ MIN_COMMON_SHARE = 0.4
 
 def without_letter_spacing(words: Sequence[PdfWord], text_page: TextPage) -> list[PdfWord]:
     """The words, with letters joined that are words only together."""
+    if _SEVERAL_SHORT not in bytes([len(word.text) <= MAX_LENGTH for word in words]):
+        return list(words)
     return [
         whole
         for is_letter, alike in itertools.groupby(words, key=_is_letter)

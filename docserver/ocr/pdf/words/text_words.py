@@ -15,7 +15,7 @@ from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import calls
 from docserver.ocr.pdf.page_objects import is_embedded
 from docserver.ocr.pdf.words.accents import compose
-from docserver.ocr.pdf.words.character_codes import FIRST_PRINTED, letter_of, text_of_codes
+from docserver.ocr.pdf.words.character_codes import CONTROLS, FIRST_PRINTED, letter_of, places_in, text_of_codes
 from docserver.ocr.pdf.words.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.words.mac_letters import mended_letters
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED, PdfWord
@@ -66,8 +66,9 @@ class TextPage(TextCharacters):
             text = text_of_codes(codes)
         wholes = self._placed([(letters, first, end, first) for letters, first, end in self._letters(text, codes)])
         leave_line = self._leave_line([whole for whole in wholes if whole.objects > 1])
+        has_separators = isinstance(self.order, list)
         for whole in wholes:
-            if self.order[whole.first - 1] == SEPARATOR or self._is_one(whole):
+            if (has_separators and self.order[whole.first - 1] == SEPARATOR) or self._is_one(whole):
                 yield whole
             else:
                 yield from self._parts(whole, leaves_line=whole.first in leave_line)
@@ -89,14 +90,13 @@ class TextPage(TextCharacters):
         units = (c_ushort * (count + 1))()
         if pdfium.FPDFText_GetText(text, 0, count, units) == count + 1:
             codes = units[:count]
-            for index in [index for index, unit in enumerate(codes) if unit == NO_CHARACTER]:
+            for index in places_in(codes, {NO_CHARACTER}):
                 codes[index] = pdfium.FPDFText_GetUnicode(text, index)
         else:
             codes = [pdfium.FPDFText_GetUnicode(text, index) for index in range(count)]
         # PDFium adds line ends and hyphens. For a letter without a mapping, it gives the letter's number in its font.
-        for index in [index for index, code in enumerate(codes) if code < FIRST_PRINTED]:
-            if not self.is_mapped(index):
-                codes[index] = ord(UNMAPPED)
+        for index in calls.without_mapping(self.text_address, places_in(codes, CONTROLS)):
+            codes[index] = ord(UNMAPPED)
         return codes
 
     def _letters(self, text: str, codes: Sequence[int]) -> Iterator[tuple[str, int, int]]:
@@ -106,7 +106,10 @@ class TextPage(TextCharacters):
         some_lack_mapping = self._some_lack_mapping(text)
         for first, end in spans:
             # Most unmapped letters have other codes than a word of ASCII letters, so that its first one tells.
-            checked += range(first, first + 1 if text[first:end].isalpha() and not some_lack_mapping else end)
+            if text[first:end].isalpha() and not some_lack_mapping:
+                checked.append(first)
+            else:
+                checked += range(first, end)
         unmapped = calls.without_mapping(self.text_address, self.places_of(checked))
         for first, end in spans:
             letters = text[first:end]
@@ -202,16 +205,20 @@ class TextPage(TextCharacters):
         bounds = self._bounds([(first, end) for _, first, end, _ in words])
         firsts = [first for _, first, _, _ in words]
         addresses = calls.objects_of_characters(self.text_address, self.places_of(firsts))
-        return [
-            self._with_glyphs(PdfWord(letters, rect, first, end, address, on_baseline, objects, orientation))
-            for (letters, first, end, on_baseline), (rect, objects), address, orientation in zip(
-                words, bounds, addresses, self.orientations(addresses, firsts), strict=True
-            )
-        ]
+        placed = []
+        for (letters, first, end, on_baseline), (rect, objects), address, orientation in zip(
+            words, bounds, addresses, self.orientations(addresses, firsts), strict=True
+        ):
+            word = PdfWord(letters, rect, first, end, address, on_baseline, objects, orientation)
+            left, bottom, right, top = rect
+            least = MIN_RISE * orientation.height
+            is_low = right - left < least or top - bottom < least
+            placed.append(self._with_glyphs(word, is_low=is_low) if is_low or not letters.isascii() else word)
+        return placed
 
-    def _with_glyphs(self, word: PdfWord) -> PdfWord:
-        """The word, marked if PDFium has no glyphs for it."""
-        if _is_low(word) and not any(map(self._has_ink, range(word.first, word.end))):
+    def _with_glyphs(self, word: PdfWord, *, is_low: bool) -> PdfWord:
+        """The word, marked if PDFium has no glyphs for it. It is low if it is lower, or narrower, than any letter."""
+        if is_low and any(map(str.isalnum, word.text)) and not any(map(self._has_ink, range(word.first, word.end))):
             # PDFium rounds the ink of a font of 0.01 points to nothing, however large a matrix draws it.
             word = replace(word, rect=around(map(self.loose_box, range(word.first, word.end))))
         if word.text.isascii() or not self._lacks_glyphs(word.first, word.end):
@@ -244,9 +251,3 @@ class TextPage(TextCharacters):
             return "-" if self._has_ink(index) else ""
         letter = letter_of(code)
         return letter if letter != chr(code) or self.is_mapped(index) else UNMAPPED
-
-
-def _is_low(word: PdfWord) -> bool:
-    """True if a word with letters is lower, or narrower, than any letter."""
-    left, bottom, right, top = word.rect
-    return min(right - left, top - bottom) < MIN_RISE * word.orientation.height and any(map(str.isalnum, word.text))

@@ -23,7 +23,8 @@ MAX_BASELINE_OFFSET = 0.35
 
 def with_turned_words(words: Sequence[PdfWord], text_page: TextPage, *, painted: Iterable[int]) -> list[PdfWord]:
     """The words, those last that are not upright. `painted` are the addresses of text objects in their order."""
-    turned = [word for word in words if word.orientation.is_turned]
+    # Asking for the turns first saves time: almost all words have none.
+    turned = [word for word in words if word.orientation.turns and word.orientation.is_turned]
     if not turned:
         return list(words)
     places = {address: place for place, address in enumerate(painted)}

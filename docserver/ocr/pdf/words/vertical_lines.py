@@ -35,7 +35,7 @@ MAX_ACROSS = 3
 
 def with_vertical_lines(words: Sequence[PdfWord], text_page: TextPage) -> list[PdfWord]:
     """The words, with those in vertical lines joined and marked as such."""
-    if not any(map(_is_ideographic, words)):
+    if not _have_ideographs(words):
         return list(words)
     return list(_with_lines(_columns(words, text_page), text_page))
 
@@ -44,7 +44,7 @@ def in_vertical_lines(words: Sequence[PdfWord], text_page: TextPage) -> set[int]
     """The indexes of letters that are painted in vertical lines, which may touch each other, but not those of ASCII,
     which stand side by side there.
     """
-    if not any(map(_is_ideographic, words)):
+    if not _have_ideographs(words):
         return set()
     lines = filter(_is_line, _columns(words, text_page))
     return {word.first for line in lines for word in line if not word.text.isascii()}
@@ -137,6 +137,10 @@ def _step(start: Point, end: Point, orientation: TextOrientation) -> tuple[float
     """How far one comes to the right and down from start to end, as one sees letters of this orientation upright."""
     x, y = end[0] - start[0], end[1] - start[1]
     return ((x, -y), (y, x), (-x, y), (-y, -x))[orientation.turns]
+
+
+def _have_ideographs(words: Sequence[PdfWord]) -> bool:
+    return not "".join([word.text for word in words]).isascii() and any(map(_is_ideographic, words))
 
 
 def _is_ideographic(word: PdfWord) -> bool:

@@ -49,7 +49,12 @@ def parted_at_gaps(words: Iterable[PdfWord], text_page: TextPage) -> list[PdfWor
 
 def _may_have_gap(word: PdfWord) -> bool:
     """These checks save looking at every letter."""
-    return (word.objects > 1 or _is_wide(word)) and len(word.text) == word.end - word.first and not word.right_to_left
+    if word.objects < 2:
+        left, bottom, right, top = word.rect
+        length = top - bottom if word.orientation.turns % 2 else right - left
+        if length <= WIDE_LETTER * word.orientation.height * len(word.text):
+            return False
+    return len(word.text) == word.end - word.first and not word.right_to_left
 
 
 def _parts(word: PdfWord, rooms: Sequence[Rect], text_page: TextPage) -> Iterable[PdfWord]:
@@ -57,13 +62,6 @@ def _parts(word: PdfWord, rooms: Sequence[Rect], text_page: TextPage) -> Iterabl
     if not starts:
         return (word,)
     return (text_page.part(word, start, end) for start, end in pairwise((0, *starts, len(word.text))))
-
-
-def _is_wide(word: PdfWord) -> bool:
-    left, bottom, right, top = word.rect
-    orientation = word.orientation
-    length = top - bottom if orientation.turns % 2 else right - left
-    return length > WIDE_LETTER * orientation.height * len(word.text)
 
 
 def _starts(word: PdfWord, rooms: Sequence[Rect], text_page: TextPage) -> list[int]:

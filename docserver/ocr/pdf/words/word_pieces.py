@@ -46,6 +46,10 @@ def pieces(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
 
 def joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
     """The words, with those joined that are pieces of one. It stands as its longest piece does."""
+    words = list(words)
+    if len({id(word.whole) for word in words}) == len(words):
+        yield from words
+        return
     for _, alike in groupby(words, key=lambda word: id(word.whole)):
         parts = list(alike)
         if len(parts) == 1:
