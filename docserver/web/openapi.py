@@ -175,6 +175,7 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
             self.spec.components.schema(name, schema=schema)
             self._schemas[name] = schema
         document: dict[str, Any] = enumerations.named(self.swagger_dict())
+        openapi_parts.describe_options_once(document["paths"])
         document["webhooks"] = openapi_webhooks.webhooks()
         components = document["components"]
         for name, schema in self._schemas.items():

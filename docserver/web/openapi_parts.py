@@ -110,6 +110,9 @@ IDEMPOTENCY_KEY = {
 }
 
 
+IN_FORM_TOO = "The same as the field of the form, for programs that put options into the address. Send one of the two."
+
+
 def components() -> dict[str, dict[str, Any]]:
     """What operations refer to, besides schemas."""
     return {
@@ -130,6 +133,17 @@ def parameters(path: Iterable[str], statuses: Iterable[int], request_headers: It
         for name, (meaning, example) in ((name, _REQUEST_HEADERS[name]) for name in names)
     ]
     return in_path + in_headers
+
+
+def describe_options_once(paths: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say of parameters in the query that are fields of the operation's form too no more than that."""
+    for operations in paths.values():
+        for operation in operations.values():
+            content = operation.get("requestBody", {}).get("content", {})
+            in_form = content.get("multipart/form-data", {}).get("schema", {}).get("properties", {})
+            for parameter in operation["parameters"]:
+                if parameter["in"] == "query" and parameter["name"] in in_form:
+                    parameter["description"] = IN_FORM_TOO
 
 
 def repeatable(arguments: Mapping[str, Any]) -> dict[str, Any]:

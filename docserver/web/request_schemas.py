@@ -192,10 +192,11 @@ class JobOptions(ReadingOptions):
     )
     callback_secret = Secret("The secret that signs the webhook.")
 
-    @validates_schema
-    def _check_callback(self, data: Mapping[str, Any], **_: Any) -> None:
-        if ("callback_url" in data) != ("callback_secret" in data):
-            missing = "callback_secret" if "callback_url" in data else "callback_url"
+    # If one of them is wrong, it is given all the same.
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _check_callback(self, _: Mapping[str, Any], given: Mapping[str, Any], **__: Any) -> None:
+        if ("callback_url" in given) != ("callback_secret" in given):
+            missing = "callback_secret" if "callback_url" in given else "callback_url"
             raise ValidationError("callback_url and callback_secret must be given together.", missing)
 
 

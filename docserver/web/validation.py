@@ -1,6 +1,6 @@
 """Checks the parameters of requests by their schemas, and names each wrong one by its place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -84,15 +84,32 @@ class Places:
 IN_QUERY, IN_BODY, IN_HEADER = Places("parameter"), Places("pointer"), Places("header")
 
 
-def load(schema: Schema, given: MultiMapping[str], *, places: Places = IN_QUERY) -> dict[str, Any]:
-    """Check and convert the given values. Raises Unprocessable, which names each wrong field by its place."""
+Check = Callable[[dict[str, Any]], object]
+"""Checks converted values by what no schema knows, such as settings; raises Unprocessable, which names the fields."""
+
+
+def load(
+    schema: Schema, given: MultiMapping[str], *, places: Places = IN_QUERY, checks: Iterable[Check] = ()
+) -> dict[str, Any]:
+    """Check and convert the given values. Raises Unprocessable, which names each wrong field by its place. The checks
+    get those values that the schema takes, also if it does not take others.
+    """
     repeated = [key for key in set(given) if len(given.getall(key)) > 1]
     if repeated:
         raise _unprocessable({key: ["Given more than once."] for key in repeated}, places)
+    faults: list[Unprocessable] = []
     try:
         loaded: dict[str, Any] = schema.load(dict(given))
     except ValidationError as error:
-        raise _unprocessable(error.messages_dict, places) from error
+        loaded = dict(error.valid_data or {})
+        faults.append(_unprocessable(error.messages_dict, places))
+    for check in checks:
+        try:
+            check(loaded)
+        except Unprocessable as fault:
+            faults.append(fault)
+    if faults:
+        raise _together(faults)
     return loaded
 
 
@@ -102,6 +119,14 @@ def load_query(schema: Schema, raw_query: str) -> Mapping[str, Any]:
     more, because a query of 8 kB can name thousands of page ranges.
     """
     return load(schema, URL.build(query_string=raw_query, encoded=True).query)
+
+
+def _together(faults: Sequence[Unprocessable]) -> Unprocessable:
+    """One error for all faults."""
+    if len(faults) == 1:
+        return faults[0]
+    errors = [error for fault in faults for error in fault.errors]
+    return Unprocessable(" ".join(fault.detail for fault in faults), errors=errors[:MAX_ERRORS])
 
 
 def _unprocessable(messages: Mapping[str, Any], places: Places) -> Unprocessable:

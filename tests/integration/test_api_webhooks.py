@@ -81,21 +81,42 @@ async def test_what_is_wrong_is_named_and_a_secret_is_not_repeated(
 
 
 @pytest.mark.parametrize(
-    ("options", "pointer"),
+    ("options", "wrong"),
     [
-        ({"callback_url": "https://example.org/"}, "/callback_secret"),
-        ({"callback_secret": SECRET}, "/callback_url"),
-        ({"callback_url": "https://example.org:1/", "callback_secret": SECRET}, "/callback_url"),
-        ({"callback_url": "http://127.0.0.1.:80/", "callback_secret": "wrong"}, "/callback_secret"),
+        ({"callback_url": "OK"}, ["callback_secret"]),
+        ({"callback_url": "https://example.org:1/"}, ["callback_secret", "callback_url"]),
+        ({"callback_secret": SECRET}, ["callback_url"]),
+        ({"callback_url": "https://example.org:1/", "callback_secret": SECRET}, ["callback_url"]),
+        ({"callback_url": "http://127.0.0.1.:80/", "callback_secret": "wrong"}, ["callback_secret", "callback_url"]),
+        (
+            {"callback_url": "ftp://a/", "languages": "xxx", "mode": "x", "engine": "ppocr"},
+            ["callback_secret", "callback_url", "languages", "mode"],
+        ),
     ],
 )
-async def test_a_callback_that_cannot_be_used_refuses_the_upload(
-    client: Client, resources: Resources, options: dict[str, str], pointer: str
+async def test_a_callback_that_cannot_be_used_refuses_the_upload_with_all_that_is_wrong(
+    client: Client, resources: Resources, receiver: Receiver, options: dict[str, str], wrong: list[str]
 ) -> None:
-    status, body = await post(client, "/v1/documents/upload-document", data=form(png(), **options))
+    if options.get("callback_url") == "OK":
+        options = {**options, "callback_url": receiver.url()}
+    path = "/v1/documents/upload-document"
+    status, body = await post(client, path, data=form(png(), **options))
+    status_of_query, of_query = await post(client, path, data=form(png()), params=options)
+    status_of_raw, of_raw = await post(client, "/v1/documents", data=png(), params=options)
 
-    assert (status, [error["pointer"] for error in body["errors"]]) == (422, [pointer])
+    assert (status, status_of_query, status_of_raw) == (422, 422, 422)
+    assert sorted(error["pointer"] for error in body["errors"]) == [f"/{name}" for name in wrong]
+    for problem in (of_query, of_raw):
+        assert sorted(error["parameter"] for error in problem["errors"]) == wrong
+        assert all(name in problem["detail"] for name in wrong)
     assert await value(resources.db, "SELECT COUNT(*) FROM documents") == 0
+
+
+async def test_a_webhook_is_refused_with_all_that_is_wrong(client: Client) -> None:
+    status, body = await post(client, "/v1/webhooks", json={"url": "ftp://a/", "secret": "x", "events": ["nothing"]})
+
+    assert status == 422
+    assert {error["pointer"].split("/")[1] for error in body["errors"]} == {"url", "secret", "events"}
 
 
 async def test_a_known_documents_callback_is_told_when_its_job_ends_or_at_once(

@@ -14,7 +14,7 @@ from docserver.sniff import SUPPORTED
 from docserver.web.app import make_app
 from docserver.web.documentation import DOCUMENT, DOCUMENT_3_0
 from docserver.web.middleware import PUBLIC, UNLIMITED
-from docserver.web.openapi_parts import BEFORE_LIMITS
+from docserver.web.openapi_parts import BEFORE_LIMITS, IN_FORM_TOO
 from tests.support import openapi
 
 OWN = {"/", "/openapi.json", "/openapi-3.0.json", "/docs", "/docs/{name}"}
@@ -144,7 +144,9 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
 
     assert body["required"] == ["file"]
     assert (body["properties"]["file"]["type"], body["properties"]["file"]["format"]) == ("string", "binary")
-    options = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+    in_query = [parameter for parameter in operation["parameters"] if parameter["in"] == "query"]
+    assert {parameter["description"] for parameter in in_query} == {IN_FORM_TOO}
+    options = {parameter["name"] for parameter in in_query}
     assert (
         options
         == body["properties"].keys() - {"file", "password"}

@@ -1,10 +1,12 @@
 """Makes a document of a file that was received, and answers with its job: what all ways to upload have in common."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
+from marshmallow import Schema
+from multidict import MultiMapping
 
 from docserver import tracing
 from docserver.documents import intake, queries
@@ -12,10 +14,10 @@ from docserver.model import Job
 from docserver.page_ranges import format_pages
 from docserver.reading_options import Options
 from docserver.storage import Received
-from docserver.web import callers, idempotency
+from docserver.web import callers, idempotency, validation
 from docserver.web.handlers.common import json_response, preferences
 from docserver.web.handlers.options import reading_options
-from docserver.web.handlers.webhooks import callback
+from docserver.web.handlers.webhooks import callback, url_check
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.validation import Places
 
@@ -23,14 +25,30 @@ RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECA
 """The preference for an answer at once (RFC 7240, 4.1). It is what clients get unless they prefer to wait."""
 
 
+def load_options(
+    request: web.Request, schema: Schema, given: MultiMapping[Any], *, places: Places = validation.IN_QUERY
+) -> dict[str, Any]:
+    """The options of an upload or a job, converted. Raises Unprocessable, which names all that are wrong, also by the
+    settings.
+    """
+
+    def check_reading(loaded: Mapping[str, Any]) -> None:
+        # Of a language that is wrong, nobody knows which engine reads it.
+        is_known = "languages" in loaded or "languages" not in given
+        options_of(request, {name: loaded[name] for name in loaded if is_known or name != "engine"}, places=places)
+
+    check_callback = url_check(request.app[RESOURCES].settings, field="callback_url", places=places)
+    return validation.load(schema, given, places=places, checks=(check_reading, check_callback))
+
+
 def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, places: Places) -> intake.Upload:
-    """Everything about an upload except its bytes, from `UploadOptions` that are loaded; raises Unprocessable."""
+    """Everything about an upload except its bytes, from options that `load_options` has taken."""
     settings = request.app[RESOURCES].settings
     return intake.Upload(
         filename=filename,
         options=options_of(request, given, places=places),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
-        callback=callback(settings, given, places=places),
+        callback=callback(settings, given),
         password=given.get("password") or None,
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
@@ -38,7 +56,7 @@ def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, pla
     )
 
 
-def options_of(request: web.Request, given: dict[str, Any], *, places: Places) -> Options:
+def options_of(request: web.Request, given: Mapping[str, Any], *, places: Places) -> Options:
     """How a job reads, from `JobOptions` that are loaded; raises Unprocessable."""
     resources = request.app[RESOURCES]
     reading = reading_options(resources, {"languages": resources.settings.languages, **given}, places=places)

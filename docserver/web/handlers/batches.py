@@ -21,7 +21,7 @@ from docserver.web import (
 from docserver.web.batch_files import BatchReceiver
 from docserver.web.batch_json import as_json
 from docserver.web.handlers import passwords
-from docserver.web.handlers.accepting import upload_of
+from docserver.web.handlers.accepting import load_options, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id, versioned_response
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
@@ -52,7 +52,7 @@ async def create_batch(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     settings, tenant = resources.settings, request[CALLER].tenant
     extend_deadline(request, settings.upload_timeout_s)
-    validation.load(_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
+    load_options(request, _OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
     receiver = BatchReceiver(resources)
     received = []
     try:
@@ -71,7 +71,7 @@ async def create_batch(request: web.Request) -> web.Response:
         form.fields.extend(request.query)
         upload = upload_of(
             request,
-            validation.load(_FORM, form.fields, places=validation.IN_BODY),
+            load_options(request, _FORM, form.fields, places=validation.IN_BODY),
             filename="",
             places=validation.IN_BODY,
         )

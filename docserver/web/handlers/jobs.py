@@ -20,7 +20,7 @@ from docserver.web import (
     validation,
 )
 from docserver.web.conditions import not_modified
-from docserver.web.handlers.accepting import answer, options_of
+from docserver.web.handlers.accepting import answer, load_options, options_of
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
 from docserver.web.handlers.webhooks import callback
@@ -55,13 +55,13 @@ async def create_job(request: web.Request) -> web.Response:
     resources, document_id = request.app[RESOURCES], path_id(request, "document_id")
     wait_s = granted_wait_s(request, 0.0)
     sent, places = await json_and_query(request)
-    given = validation.load(_JOB_BODY, sent, places=places)
+    given = load_options(request, _JOB_BODY, sent, places=places)
     asked = FurtherJob(
         job_id=idempotency.job_id(request),
         options=options_of(request, given, places=places),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
-        callback=callback(resources.settings, given, places=places),
+        callback=callback(resources.settings, given),
         password=given.get("password"),
         traceparent=tracing.traceparent(),
     )

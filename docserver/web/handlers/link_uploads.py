@@ -14,7 +14,7 @@ from docserver.timestamps import rfc3339
 from docserver.web import examples, password_schemas, request_schemas, response_schemas, validation
 from docserver.web.administration_examples import UPLOAD_LINK
 from docserver.web.handlers import passwords
-from docserver.web.handlers.accepting import accept, answer, upload_of
+from docserver.web.handlers.accepting import accept, answer, load_options, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query
 from docserver.web.keys import CALLER, RESOURCES
@@ -70,7 +70,7 @@ async def complete_upload(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     fields, places = await json_and_query(request)
-    given = validation.load(_COMPLETED_UPLOAD, fields, places=places)
+    given = load_options(request, _COMPLETED_UPLOAD, fields, places=places)
     completed = await link_uploads.completed(resources, tenant, upload_id)
     if completed is None:
         try:

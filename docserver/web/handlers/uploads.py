@@ -19,7 +19,7 @@ from docserver.web import (
     validation,
 )
 from docserver.web.handlers import passwords
-from docserver.web.handlers.accepting import accepted, upload_of
+from docserver.web.handlers.accepting import accepted, load_options, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -66,7 +66,7 @@ async def upload_document(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     # Check the query's options before reading the body, so that a wrong one is refused early.
-    validation.load(_UPLOAD_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
+    load_options(request, _UPLOAD_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
     with tracing.span("receive document"):
         form = await multipart.read(
             request,
@@ -101,7 +101,7 @@ async def _raw(request: web.Request) -> web.Response:
     extend_deadline(request, resources.settings.upload_timeout_s)
     # What is wrong besides the file is found before the body is read.
     query = passwords.query_of(request, place=passwords.IN_HEADER)
-    given = validation.load(_NAMED_UPLOAD, query) | passwords.in_header(request)
+    given = load_options(request, _NAMED_UPLOAD, query) | passwords.in_header(request)
     disposition = request.headers.get("Content-Disposition", "")
     # aiohttp takes headers for UTF-8, which old clients do not send.
     named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
@@ -126,5 +126,5 @@ def bounds_of(settings: Settings) -> upload_body.Bounds:
 def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
     """Everything about an upload except its bytes; raises Unprocessable."""
     form.fields.extend(request.query)
-    given = validation.load(_UPLOAD_FORM, form.fields, places=validation.IN_BODY)
+    given = load_options(request, _UPLOAD_FORM, form.fields, places=validation.IN_BODY)
     return upload_of(request, given, filename=form.filename, places=validation.IN_BODY)

@@ -43,11 +43,12 @@ _NEW_SECRET = schemas.NewSecret()
 async def create_webhook(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     validation.load(_NO_QUERY, request.query)
-    given = validation.load(_NEW_WEBHOOK, await json_body(request), places=validation.IN_BODY)
+    check = url_check(resources.settings, field="url", places=validation.IN_BODY)
+    given = validation.load(_NEW_WEBHOOK, await json_body(request), places=validation.IN_BODY, checks=(check,))
     made = await endpoints.create(
         resources,
         tenant=request[CALLER].tenant,
-        url=checked_url(resources.settings, given["url"], field="url", places=validation.IN_BODY),
+        url=guard_of(resources.settings).checked_url(given["url"]),
         secret=given.get("secret"),
         events=given["events"],
     )
@@ -149,20 +150,25 @@ async def enable_webhook(request: web.Request) -> web.Response:
     return json_response(_webhook(endpoint))
 
 
-def callback(settings: Settings, given: Mapping[str, Any], *, places: Places) -> Callback | None:
-    """The callback that the options of an upload name; raises Unprocessable."""
+def callback(settings: Settings, given: Mapping[str, Any]) -> Callback | None:
+    """The callback that the options of an upload name, if they passed `url_check`."""
     if "callback_url" not in given:
         return None
-    url = checked_url(settings, given["callback_url"], field="callback_url", places=places)
-    return Callback(url, given["callback_secret"])
+    return Callback(guard_of(settings).checked_url(given["callback_url"]), given["callback_secret"])
 
 
-def checked_url(settings: Settings, url: str, *, field: str, places: Places) -> str:
-    """The URL, if webhooks may be sent to it; raises Unprocessable, which names the field."""
-    try:
-        return guard_of(settings).checked_url(url)
-    except UrlRefused as error:
-        raise Unprocessable(f"{field}: {error}", errors=[{"detail": str(error), **places.of(field)}]) from error
+def url_check(settings: Settings, *, field: str, places: Places) -> validation.Check:
+    """A check whether webhooks may be sent to the URL in a field, if it is given; raises Unprocessable."""
+
+    def check(loaded: Mapping[str, Any]) -> None:
+        if field in loaded:
+            try:
+                guard_of(settings).checked_url(loaded[field])
+            except UrlRefused as error:
+                detail = str(error)
+                raise Unprocessable(f"{field}: {detail}", errors=[{"detail": detail, **places.of(field)}]) from error
+
+    return check
 
 
 def _id(request: web.Request) -> UUID:
