@@ -74,7 +74,7 @@ class Room:
     def require(self, size: int = 0) -> None:
         """Subtract a write of `size` bytes from the room; raises OSError (ENOSPC) if there is too little."""
         with self._lock:
-            if time.monotonic() - self._sampled_at > SAMPLE_S:
+            if not self.is_measured:
                 self._spare_bytes = min((self._spare(path) for path in self._directories), default=math.inf)
                 self._sampled_at = time.monotonic()
             is_short = self._spare_bytes < size
@@ -83,6 +83,11 @@ class Room:
             self._log(is_short=is_short)
         if is_short:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @property
+    def is_measured(self) -> bool:
+        """True if a moment ago the disks were measured, so that nothing here waits for them now."""
+        return time.monotonic() - self._sampled_at <= SAMPLE_S
 
     def is_short(self) -> bool:
         """True if nothing of this kind may be written now."""

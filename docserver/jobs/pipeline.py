@@ -85,7 +85,8 @@ class Pipeline:
 
     async def has_room(self) -> bool:
         """True if the embedded database has room for further pages."""
-        return not await asyncio.to_thread(self._resources.slots_room.is_short)
+        room = self._resources.slots_room
+        return not (room.is_short() if room.is_measured else await asyncio.to_thread(room.is_short))
 
     async def run_heartbeat(self) -> None:
         """Extend the leases of all work in progress, until cancelled."""

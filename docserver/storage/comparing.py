@@ -47,12 +47,24 @@ class Comparison:
 async def examine(path: Path) -> Received:
     """What an upload with the bytes of this file would be."""
     digest = hashlib.sha256()
-    with await asyncio.to_thread(_open_original, path) as file:
-        head = await asyncio.to_thread(file.read, HEAD_BYTES)
-        digest.update(head)
-        while await asyncio.to_thread(_hash_piece, file, digest):
-            pass
+    # A small file is opened, read and hashed in one step: to give a thread its work takes as long as to hash 50 kB.
+    file, head, has_more = await asyncio.to_thread(_begin, path, digest)
+    with file:
+        while has_more:
+            has_more = await asyncio.to_thread(_hash_piece, file, digest)
         return Received(path, file.tell(), digest.digest(), head)
+
+
+def _begin(path: Path, digest: "hashlib._Hash") -> tuple[BinaryIO, bytes, bool]:
+    """Open a file and hash its first piece; returns also its head, and False if that was all of it."""
+    file = _open_original(path)
+    try:
+        head = file.read(HEAD_BYTES)
+        digest.update(head)
+        return file, head, _hash_piece(file, digest)
+    except BaseException:
+        file.close()
+        raise
 
 
 def _open_original(path: Path) -> BinaryIO:
@@ -63,6 +75,12 @@ def _open_original(path: Path) -> BinaryIO:
 
 def _hash_piece(file: BinaryIO, digest: "hashlib._Hash") -> bool:
     """Hash the next piece of a file; False at its end."""
-    piece = file.read(READ_BYTES)
-    digest.update(piece)
-    return bool(piece)
+    left = READ_BYTES
+    while left:
+        # A read may give less than is asked for, also before the end of the file.
+        piece = file.read(left)
+        if not piece:
+            return False
+        digest.update(piece)
+        left -= len(piece)
+    return True

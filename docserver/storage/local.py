@@ -43,6 +43,8 @@ class LocalStorage:
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
         self._comparison = Comparison()
+        self._kept: set[Path] = set()
+        """Where uploads were that are originals now, until they are discarded."""
         place = ResultDirectory(data_dir / "results", incoming=self._incoming, room=room)
         self.results = Results(place, max_bytes=max_result_bytes)
         self.deleted = DeletedFiles(data_dir / "deleted")
@@ -62,6 +64,7 @@ class LocalStorage:
     async def keep(self, received: Received, document_id: UUID) -> Received:
         place = self._place(document_id)
         await on_disk(_move, received.path, place)
+        self._kept.add(received.path)
         return replace(received, path=place)
 
     @asynccontextmanager
@@ -83,7 +86,11 @@ class LocalStorage:
         return None
 
     async def discard(self, received: Received) -> None:
-        await _remove(received.path)
+        if received.path in self._kept:
+            # Nothing is there, and a thread that finds that out would take as long as one that removes a file.
+            self._kept.remove(received.path)
+        else:
+            await _remove(received.path)
 
     @asynccontextmanager
     async def file(self, document_id: UUID) -> AsyncIterator[Path]:

@@ -31,6 +31,8 @@ class Arrival:
         self.size = 0
         self.head = b""
         """The first bytes, HEAD_BYTES at most."""
+        self.is_complete = False
+        """True once all bytes have arrived; the last piece may not have been taken yet."""
 
     async def pieces(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The upload in pieces that are worth a thread's work; raises TooLarge, and every error of `chunks`."""
@@ -48,6 +50,7 @@ class Arrival:
                 yield b"".join(pending)
                 pending.clear()
                 waiting = 0
+        self.is_complete = True
         yield b"".join(pending)
 
 
@@ -66,10 +69,11 @@ async def write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, roo
         rest = memoryview(data)
         while rest:
             rest = rest[file.write(rest) :]
+        if arrival.is_complete:
+            os.fsync(file.fileno())
 
     with await on_disk(create) as file:
         async with aclosing(arrival.pieces(chunks)) as pieces:
             async for piece in pieces:
                 await on_disk(flush, file, piece)
-        await on_disk(os.fsync, file.fileno())
     return Received(path, arrival.size, digest.digest(), arrival.head)

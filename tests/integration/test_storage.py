@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -205,6 +206,29 @@ async def test_what_is_deleted_is_gone_and_deleting_it_again_does_no_harm(storag
 async def test_a_document_that_was_never_kept_is_not_found(storage: LocalStorage) -> None:
     with pytest.raises(FileNotFoundError):
         await original(storage, uuid4())
+
+
+async def test_threads_get_few_pieces_of_work_for_a_small_upload(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = []
+    to_thread = asyncio.to_thread
+
+    async def counted(act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        acts.append(act)
+        return await to_thread(act, *arguments, **named)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    document_id, data = uuid4(), b"x" * 50_000
+
+    received = await storage.receive(chunks(data), max_bytes=LIMIT)
+    await storage.keep(received, document_id)
+    await storage.discard(received)
+    async with storage.intact(document_id, size=received.size, sha256=received.sha256) as path:
+        assert path
+
+    # Create it; write it with a sync; move it; is it there; has it changed; read it.
+    assert len(acts) == 6
 
 
 async def test_what_is_discarded_is_gone_and_what_was_kept_stays_when_its_upload_is_discarded(
