@@ -90,20 +90,26 @@ def bits_of(packed: bytes) -> int:
 
 def bits_at(places: Iterable[int]) -> int:
     """Places as the bits of a number."""
-    return bits_by_block(places, range(1))[0]
+    bits = bytearray(BLOCK // 8)
+    for place in places:
+        bits[place >> 3] |= 1 << (place & 7)
+    return int.from_bytes(bits, "little")
 
 
 def bits_by_block(numbers: Iterable[int], blocks: range) -> dict[int, int]:
     """Numbers of documents of these blocks, as bits of each block."""
     first = blocks.start * BLOCK
-    bits = bytearray(len(blocks) * BLOCK // 8)
+    # A list may have all documents with a status. To set a byte takes a third of the time of setting a bit.
+    flags = bytearray(len(blocks) * BLOCK)
     for number in numbers:
-        place = number - first
-        bits[place >> 3] |= 1 << (place & 7)
-    starts = range(0, len(bits), BLOCK // 8)
+        flags[number - first] = 1
+    joined = 0
+    for bit in range(8):
+        joined |= int.from_bytes(flags[bit::8], "little") << bit
+    size = BLOCK // 8
+    packed = joined.to_bytes(len(blocks) * size, "little")
     return {
-        block: int.from_bytes(bits[start : start + BLOCK // 8], "little")
-        for block, start in zip(blocks, starts, strict=True)
+        block: int.from_bytes(packed[place * size : (place + 1) * size], "little") for place, block in enumerate(blocks)
     }
 
 

@@ -207,7 +207,11 @@ class _Reader:
         others = [status for status in Status if status is not Status.COMPLETED]
         is_completed = search.status is Status.COMPLETED
         read = await numbered_jobs.of_statuses(
-            self._cur, search.tenant, others if is_completed else [search.status], among=numbers
+            self._cur,
+            search.tenant,
+            others if is_completed else [search.status],
+            among=numbers,
+            indexed=range(search.indexed.blocks.start * name_parts.BLOCK, search.indexed.first_beyond),
         )
         if is_completed:
             # The list selects these by `numbered_jobs.NOT_SEARCHED`.
