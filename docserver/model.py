@@ -212,6 +212,15 @@ class Quality:
     needs_review: Sequence[int]
     """The first pages that somebody should check, ascending, at most MAX_REVIEW_LISTED."""
 
+    @classmethod
+    def of(cls, readings: Mapping[int, Reading]) -> "Quality":
+        """That of a job whose pages were read so; by page number. It is what the database would compute of its rows."""
+        # To the database, a text of spaces is equal to an empty one.
+        confidences = [reading.confidence for _, reading in sorted(readings.items()) if reading.text.strip(" ")]
+        mean = round(sum(confidences) / len(confidences), 2) if confidences else None
+        doubtful = sorted(number for number, reading in readings.items() if reading.needs_review)
+        return cls(mean, doubtful[:MAX_REVIEW_LISTED])
+
 
 MAX_REVIEW_LISTED = 100
 """Most pages that a job lists as needing review. The list is part of every answer about the job; a user with more such

@@ -171,6 +171,7 @@ class Pipeline:
         claimed = numbers[len(read) : self._settings.chunk_pages]
         transition = partial(
             transitions.open_pages,
+            job=claim.job,
             numbers=numbers,
             claimed=claimed,
             lease_s=self._settings.lease_s,

@@ -14,7 +14,7 @@ from docserver.database.retries import transactional
 from docserver.database.tables import claims, job_history, jobs, pages
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound
 from docserver.job_history import HISTORY_KEPT, Outcome, Step
-from docserver.model import Job, Reading, Status
+from docserver.model import Job, Quality, Reading, Status
 from docserver.tenants import quotas as tenant_quotas
 from docserver.webhooks import events
 
@@ -29,6 +29,7 @@ LOST_LEASES = 3
 async def open_pages(
     db: Database,
     *,
+    job: Job,
     job_id: UUID,
     claim_id: UUID,
     numbers: Sequence[int],
@@ -37,14 +38,14 @@ async def open_pages(
     read: Results,
     pages_per_day: int | None,
 ) -> Job | None:
-    """Record which pages to read, once the document is open, and save the pages that were read while opening it.
+    """Record which pages to read, once the document is open, and save the pages that were read while opening it. `job`
+    is as it was claimed: nobody else changes it as long as the claim holds.
 
     The claim moves from the job to the `claimed` of its pages, which are not read yet. Raises
     QuotaExceeded if the tenant may have only `pages_per_day` pages read on a day, and fewer are left than these.
     """
     async with db.transaction() as cur:
-        job = await jobs.lock(cur, job_id)
-        if job is None or not await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=len(numbers)):
+        if not await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=len(numbers)):
             return None
         job = replace(job, pages_total=len(numbers))
         if waiting := [number for number in numbers if number not in read]:
@@ -64,7 +65,9 @@ async def _save_first_pages(cur: Cursor, job: Job, read: Results) -> Job:
     await pages.insert_failed(cur, job_id=job.id, failures=failures)
     for number, failure in failures.items():
         await _add_failed_page(cur, job.id, number, failure.code)
-    return await _count(cur, job, done=list(readings), failed=len(failures))
+    # If these are all pages of the job, nothing needs to be read of them again.
+    quality = Quality.of(readings) if len(read) == job.pages_total else None
+    return await _count(cur, job, done=list(readings), failed=len(failures), quality=quality)
 
 
 @transactional
@@ -203,14 +206,16 @@ async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Jo
     return await _count(cur, job, done=done, failed=failed) if done or failed else None
 
 
-async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int) -> Job:
+async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int, quality: Quality | None = None) -> Job:
     """Count pages that were read or have failed. If these were the job's last pages, end the job.
 
-    `job` has the counts from before this transaction; `done` has the numbers of the pages that were read.
+    `job` has the counts from before this transaction; `done` has the numbers of the pages that were read. `quality` is
+    that of all pages, if it is known.
     """
     if job.pages_done + job.pages_failed + len(done) + failed == job.pages_total:
         failure = None if job.pages_done or done else await pages.first_failure(cur, job.id)
-        return await end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
+        status = Status.FAILED if failure else Status.COMPLETED
+        return await end(cur, job, status, failure, done=done, failed=failed, quality=quality)
     await jobs.count_pages(cur, job_id=job.id, done=len(done), failed=failed)
     counted = replace(job, pages_done=job.pages_done + len(done), pages_failed=job.pages_failed + failed)
     has_deliveries = await events.record(cur, counted, pages=done)
@@ -218,10 +223,22 @@ async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int) -> 
 
 
 async def end(
-    cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: Sequence[int] = (), failed: int = 0
+    cur: Cursor,
+    job: Job,
+    status: Status,
+    failure: Failure | None,
+    *,
+    done: Sequence[int] = (),
+    failed: int = 0,
+    quality: Quality | None = None,
 ) -> Job:
-    """Give a locked job its final status, and record whom to tell of it."""
-    quality = await pages.quality(cur, job.id) if status is Status.COMPLETED else None
+    """Give a locked job its final status, and record whom to tell of it. `quality` is that of a completed one, if it is
+    known.
+    """
+    if status is not Status.COMPLETED:
+        quality = None
+    elif quality is None:
+        quality = await pages.quality(cur, job.id)
     await jobs.finish(
         cur,
         job_id=job.id,

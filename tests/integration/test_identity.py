@@ -96,7 +96,7 @@ async def test_nothing_is_adopted_while_the_service_is_at_work(
         else:
             document_id, job_id = await make_job(db)
             put_original(crossed.data_dir, document_id)
-            await claims.take_opening(cur, job_id=job_id, claim_id=holder, lease_s=30, engine={})
+            await claims.take_opening(cur, job_id=job_id, version=1, claim_id=holder, lease_s=30, engine={})
 
     with pytest.raises(IdentityError, match="docserver is at work with this database: stop all"):
         await adopt(crossed)

@@ -248,6 +248,22 @@ async def test_a_job_that_is_final_taken_or_gone_gives_no_claim(resources: Resou
             assert claim is None
 
 
+async def test_a_job_whose_document_is_to_be_opened_anew_gives_its_opening_to_who_has_claimed_pages_of_it(
+    resources: Resources,
+) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+    held = claims_of(resources)
+    async with held.claimed(job_id) as of_pages:
+        assert of_pages
+    await change(resources.db, "DELETE FROM pages WHERE job_id = %s", job_id.bytes)
+    await change(resources.db, "UPDATE jobs SET pages_total = NULL, version = version + 1 WHERE id = %s", job_id.bytes)
+
+    async with held.claimed(job_id) as of_opening:
+        assert of_opening
+        assert (of_opening.job.pages_total, of_opening.pages) == (None, ())
+        assert of_opening.job == await found(resources.db, job_id)
+
+
 async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=6)
     await change(resources.db, "UPDATE pages SET tries = 1 WHERE number IN (3, 5)")

@@ -78,7 +78,9 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
     async with claims_of(resources).claimed(job_id) as claim:
         assert claim
         key: Any = {"job_id": job_id, "claim_id": claim.id}
-        await transitions.open_pages(db, **key, numbers=[4], claimed=[4], lease_s=30, read={}, pages_per_day=None)
+        await transitions.open_pages(
+            db, **key, job=claim.job, numbers=[4], claimed=[4], lease_s=30, read={}, pages_per_day=None
+        )
         assert await transitions.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).claimed(job_id) as claim:
         assert claim

@@ -150,6 +150,7 @@ class Life(JobMachine):
         texts = {number: f"{number} by {claim_id}" for number in numbers[:reads]}
         move = transitions.open_pages(
             self.db,
+            job=self.claimed[claim_id],
             job_id=job_id,
             claim_id=claim_id,
             numbers=numbers,

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -94,6 +95,18 @@ async def test_a_job_that_is_opened_taken_final_or_not_due_cannot_be_claimed(db:
     await change(db, f"UPDATE jobs SET {why} WHERE id = %s", job_id.bytes)
 
     assert await claim_job(db, job_id) is False
+
+
+async def test_a_job_that_was_changed_since_it_was_read_cannot_be_claimed(db: Database) -> None:
+    _, job_id = await make_job(db)
+    claim: Any = {"job_id": job_id, "claim_id": uuid4(), "lease_s": 30.0, "engine": {}}
+
+    async with db.session() as cur:
+        assert await claims.take_opening(cur, version=2, **claim) is None
+        started_at = await claims.take_opening(cur, version=1, **claim)
+
+    job = await found(db, job_id)
+    assert (job.status, job.version, job.started_at) == (Status.PROCESSING, 2, started_at)
 
 
 async def test_who_lost_the_right_to_open_a_job_changes_nothing(db: Database) -> None:

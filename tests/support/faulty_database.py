@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from docserver.database.connection import Cursor, Database
-from docserver.database.faults import CommitUnknown
+from docserver.database.faults import CommitUnknown, ConnectionCut
 from docserver.errors import DatabaseUnavailable
 
 
@@ -29,16 +29,36 @@ class Switch:
             raise DatabaseUnavailable("forced")
 
 
+CLAIMS_OPENING = "SET claim = %s"
+"""In the statement that claims a job's opening, and in no other of a session: it is a transaction of its own."""
+
+
 class Unanswered:
-    """A database whose commits take place, or do not, but the first of them get no answer."""
+    """A database whose commits take place, or do not, but the first of them get no answer. To claim a job's opening is
+    one of them.
+    """
 
     def __init__(self, db: Database, *, answers_lost: int, carried_out: bool = True) -> None:
         self._db = db
         self._left = answers_lost
         self._carried_out = carried_out
 
-    def session(self) -> Any:
-        return self._db.session()
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Cursor]:
+        async with self._db.session() as cur:
+            execute = cur.execute
+
+            async def answered(sql: str, arguments: Any = None) -> int:
+                if CLAIMS_OPENING not in sql:
+                    return await execute(sql, arguments)
+                self._left -= 1
+                count = await execute(sql, arguments) if self._left < 0 or self._carried_out else 0
+                if self._left >= 0:
+                    raise ConnectionCut("forced")
+                return count
+
+            cur.execute = answered  # type: ignore[method-assign]
+            yield cur
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Cursor]:

@@ -46,6 +46,8 @@ class JobMachine(RuleBasedStateMachine):
         self.jobs: dict[UUID, model.Job] = {}
         self.deleted: dict[UUID, UUID] = {}
         self.claims: list[tuple[Claims, UUID, UUID]] = []
+        self.claimed: dict[UUID, Job] = {}
+        """Each job as it was claimed, by the claim."""
         self.at_work: list[AbstractAsyncContextManager[Claim | None]] = []
         self.seen: list[Job] = []
         self.run(self._empty())
@@ -98,6 +100,7 @@ class JobMachine(RuleBasedStateMachine):
         assert claim.job.options.languages == job.languages
         job.take(claim.id)
         self.claims.append((worker, claim.id, job.id))
+        self.claimed[claim.id] = claim.job
         self.at_work.append(context)
         self.see(claim.job)
         return True

@@ -69,7 +69,7 @@ async def make_job(
     if total is not None:
         claim_id = uuid4()
         async with db.transaction() as cur:
-            assert await claims.take_opening(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
+            assert await take_opening(cur, job_id, claim_id)
             assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
             await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
     return document_id, job_id
@@ -100,9 +100,16 @@ async def value(db: Database, sql: str, *arguments: Any) -> Any:
 
 async def claim_job(db: Database, job_id: UUID, claim_id: UUID | None = None) -> bool:
     async with db.session() as cur:
-        return await claims.take_opening(
-            cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE
-        )
+        return await take_opening(cur, job_id, claim_id or uuid4())
+
+
+async def take_opening(cur: Cursor, job_id: UUID, claim_id: UUID) -> bool:
+    """Claim a job as it is now to open its document."""
+    (version,) = (await jobs.versions(cur, [job_id])).values()
+    started_at = await claims.take_opening(
+        cur, job_id=job_id, version=version, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE
+    )
+    return started_at is not None
 
 
 async def opening_failures(cur: Cursor, job_id: UUID) -> tuple[int, int]:

@@ -5,25 +5,28 @@ A claim is an id that a worker writes into the rows that it works on, with a lea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from docserver.database.connection import Cursor, each, microseconds
-from docserver.database.tables import job_history
+from docserver.database.connection import Cursor, Row, each, microseconds
+from docserver.database.tables import job_history, jobs
 from docserver.database.tables.job_history import JOINED, STEP
+from docserver.database.tables.jobs import EPOCH
 from docserver.database.tables.pages import CLAIMABLE, IN_ORDER_OF_SETTLING
 from docserver.job_history import HistoryEntry
+from docserver.model import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a worker needs to know of a claimed job, besides the values of `Job`."""
 
-    started_at: datetime
+    started_at: datetime | None
+    """None while nobody has claimed the job."""
     history: tuple[HistoryEntry, ...]
     content_type: str
     size: int
@@ -51,24 +54,26 @@ class ClaimedPage:
     """How often a worker's lease ran out while it was reading the page."""
 
 
-async def take_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]) -> bool:
-    """Claim a job to open its document. False if the document is open already, claimed or not due yet, or the job is
-    final.
+async def take_opening(
+    cur: Cursor, *, job_id: UUID, version: int, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]
+) -> datetime | None:
+    """Claim a job of this version to open its document; returns when the attempt was started. None if it has another
+    version, the document is open already, claimed or not due yet, or the job is final.
     """
-    return (
-        await cur.execute(
-            """
-            UPDATE jobs
-            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, status = 'processing',
-                claimed_at = UTC_TIMESTAMP(6), version = version + 1, engine = %s,
-                started_at = COALESCE(started_at, UTC_TIMESTAMP(6))
-            WHERE id = %s AND status IN ('pending', 'processing') AND pages_total IS NULL AND claim IS NULL
-              AND run_after <= UTC_TIMESTAMP(6)
-            """,
-            (claim_id.bytes, microseconds(lease_s), orjson.dumps(engine).decode(), job_id.bytes),
-        )
-        > 0
+    # LAST_INSERT_ID() makes the time a part of the answer to the UPDATE, and saves a statement that reads it.
+    is_taken = await cur.execute(
+        """
+        UPDATE jobs FORCE INDEX (PRIMARY)
+        SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, status = 'processing',
+            claimed_at = UTC_TIMESTAMP(6), version = version + 1, engine = %s,
+            started_at = TIMESTAMP '1970-01-01 00:00:00' + INTERVAL LAST_INSERT_ID(TIMESTAMPDIFF(
+                MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', COALESCE(started_at, UTC_TIMESTAMP(6)))) MICROSECOND
+        WHERE id = %s AND version = %s AND status IN ('pending', 'processing') AND pages_total IS NULL
+          AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
+        """,
+        (claim_id.bytes, microseconds(lease_s), orjson.dumps(engine).decode(), job_id.bytes, version),
     )
+    return EPOCH + timedelta(microseconds=cur.last_insert_id) if is_taken else None
 
 
 async def holds_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
@@ -76,23 +81,41 @@ async def holds_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
     return await cur.execute("SELECT 1 FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes)) > 0
 
 
-async def work(cur: Cursor, job_id: UUID) -> Work:
-    """What a worker needs to know of a job that it has claimed in this transaction."""
+async def job_and_work(cur: Cursor, job_id: UUID) -> tuple[Job, Work] | None:
+    """A job, and what a worker needs to know of it beside that; None if there is no such job. Locks nothing."""
     await cur.execute(
         f"""
-        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, j.password, t.pages_per_day,
-               {STEP}
+        SELECT j.*, d.content_type AS media_type, d.size, d.sha256, t.pages_per_day, {STEP}
         FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN tenants t ON t.name = j.tenant {JOINED}
         WHERE j.id = %s ORDER BY h.number
         """,  # noqa: S608 - constants
         (job_id.bytes,),
     )
     rows = cur.rows()
+    job = next(jobs.of_rows(rows), None)
+    return (job, _work(rows)) if job else None
+
+
+async def work(cur: Cursor, job_id: UUID) -> Work:
+    """What a worker needs to know of a job that it has claimed in this transaction."""
+    await cur.execute(
+        f"""
+        SELECT j.started_at, d.content_type AS media_type, d.size, d.sha256, j.tries, j.lost_leases, j.password,
+               t.pages_per_day, {STEP}
+        FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN tenants t ON t.name = j.tenant {JOINED}
+        WHERE j.id = %s ORDER BY h.number
+        """,  # noqa: S608 - constants
+        (job_id.bytes,),
+    )
+    return _work(cur.rows())
+
+
+def _work(rows: Sequence[Row]) -> Work:
     first = rows[0]
     return Work(
         started_at=first["started_at"],
         history=job_history.entries(rows),
-        content_type=first["content_type"],
+        content_type=first["media_type"],
         size=first["size"],
         sha256=first["sha256"],
         tries=first["tries"],

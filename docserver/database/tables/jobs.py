@@ -86,7 +86,7 @@ async def leave_list(cur: Cursor, document_id: UUID) -> None:
 async def find(cur: Cursor, job_id: UUID) -> Job | None:
     """The job, or None."""
     await cur.execute(f"SELECT j.*, {STEP} FROM jobs j {JOINED} WHERE j.id = %s ORDER BY h.number", (job_id.bytes,))  # noqa: S608 - constants
-    return next(_jobs(cur.rows()), None)
+    return next(of_rows(cur.rows()), None)
 
 
 async def belongs_to(cur: Cursor, job_id: UUID, *, tenant: str) -> bool:
@@ -100,13 +100,13 @@ async def of_tenant(cur: Cursor, job_id: UUID, *, tenant: str) -> Job | None:
         f"SELECT j.*, {STEP} FROM jobs j {JOINED} WHERE j.id = %s AND j.tenant = %s ORDER BY h.number",  # noqa: S608 - constants
         (job_id.bytes, tenant),
     )
-    return next(_jobs(cur.rows()), None)
+    return next(of_rows(cur.rows()), None)
 
 
 async def lock(cur: Cursor, job_id: UUID) -> Job | None:
     """The job without its history, locked until the transaction ends.
 
-    Every transaction that changes several rows of a job begins with this.
+    Every transaction that changes several rows of a job begins with this, or with `opened`.
     """
     await cur.execute("SELECT * FROM jobs WHERE id = %s FOR UPDATE", (job_id.bytes,))
     row = cur.row()
@@ -122,7 +122,7 @@ async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
         """,  # noqa: S608 - constants
         (document_id.bytes,),
     )
-    return list(_jobs(cur.rows()))
+    return list(of_rows(cur.rows()))
 
 
 async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> list[Job]:
@@ -142,7 +142,7 @@ async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> 
         """,  # noqa: S608 - constants
         (client, sha256, limit),
     )
-    return list(_jobs(cur.rows()))
+    return list(of_rows(cur.rows()))
 
 
 async def begin(cur: Cursor, *, job_id: UUID, engine: Mapping[str, Any]) -> None:
@@ -158,11 +158,15 @@ async def begin(cur: Cursor, *, job_id: UUID, engine: Mapping[str, Any]) -> None
 
 
 async def opened(cur: Cursor, *, job_id: UUID, claim_id: UUID, pages_total: int) -> bool:
-    """Set the number of pages to read, and end the claim to open the document; False if the claim is lost."""
+    """Set the number of pages to read, and end the claim to open the document; False if the claim is lost.
+
+    Locks the job until the transaction ends.
+    """
     return (
         await cur.execute(
             """
-            UPDATE jobs SET pages_total = %s, claim = NULL, lease_until = NULL, version = version + 1
+            UPDATE jobs FORCE INDEX (PRIMARY)
+            SET pages_total = %s, claim = NULL, lease_until = NULL, version = version + 1
             WHERE id = %s AND claim = %s
             """,
             (pages_total, job_id.bytes, claim_id.bytes),
@@ -327,7 +331,7 @@ async def clients(cur: Cursor, job_ids: Sequence[UUID]) -> dict[UUID, str]:
     return {UUID(bytes=row["id"]): row["client"] for row in cur.rows()}
 
 
-def _jobs(rows: Sequence[Row]) -> Iterator[Job]:
+def of_rows(rows: Sequence[Row]) -> Iterator[Job]:
     """The jobs, from rows in which each job is joined with its history."""
     for _, of_job in groupby(rows, key=itemgetter("id")):
         group = list(of_job)
