@@ -26,8 +26,8 @@ LINES = 20 * ["as browsers print it, each letter of this line is a text object o
 LETTERS = sum(len(line.replace(" ", "")) for line in LINES)
 
 
-MAX_CALLS = 125
-"""Most calls of functions for each word of a page of prose, of Python and of its libraries; Python 3.11 makes 118. Most
+MAX_CALLS = 112
+"""Most calls of functions for each word of a page of prose, of Python and of its libraries; Python 3.11 makes 107. Most
 are of a tenth of a microsecond."""
 
 

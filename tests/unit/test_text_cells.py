@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import all_whole_pixels, whole_pixels
-from docserver.ocr.pdf.words.text_cells import has_words_only, no_cells, text_cells
+from docserver.ocr.pdf.words.text_cells import BesideWords, as_array, has_words_only, no_cells, text_cells
 
 WORD = 20.0, 30.0, 80.0, 42.0
 """In pixels of a page's image, which is twice as large as its drawing."""
@@ -36,6 +36,22 @@ def drawn(*marks: Rect, ink: int = 0) -> Image.Image:
 )
 def test_it_is_told_whether_a_page_has_nothing_but_its_words(page: Image.Image, is_alone: bool) -> None:
     assert has_words_only(page, [WORD], scale=2.0) == is_alone
+
+
+def test_what_is_beside_words_is_painted_once_for_equal_places() -> None:
+    known = BesideWords.of(as_array([WORD]) / 2.0, (60, 101))
+
+    assert BesideWords.of(as_array([WORD]), (60, 101), scale=2.0, known=known) is known
+
+
+@pytest.mark.parametrize(("moved", "shape"), [(4.0, (60, 101)), (0.0, (60, 102))])
+def test_what_is_beside_other_words_is_painted_again(moved: float, shape: tuple[int, int]) -> None:
+    known = BesideWords.of(as_array([WORD]) / 2.0, (60, 101))
+    beside = BesideWords.of(as_array([WORD]) + moved, shape, scale=2.0, known=known)
+
+    assert beside is not known
+    assert not beside.is_beside[20, 20]
+    assert beside.is_beside[5, 5]
 
 
 def test_a_page_without_text_has_as_many_cells_as_any() -> None:

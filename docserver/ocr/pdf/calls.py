@@ -136,8 +136,9 @@ def rooms_of_characters(text: int, indexes: Collection[int]) -> list[Rect]:
 
 def without_mapping(text: int, indexes: Collection[int]) -> set[int]:
     """Those of these characters that their font does not map."""
-    answers = map(has_no_mapping, repeat(text), indexes)
-    return {index for index, answer in zip(indexes, answers, strict=True) if answer == 1}
+    answers = list(map(has_no_mapping, repeat(text), indexes))
+    # Most pages have none.
+    return {index for index, answer in zip(indexes, answers, strict=True) if answer == 1} if 1 in answers else set()
 
 
 def bounds_of_characters(text: int, spans: Collection[tuple[int, int]]) -> list[tuple[Rect, int]]:

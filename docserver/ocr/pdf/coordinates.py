@@ -67,9 +67,9 @@ class PointsToPixels:
         point: Point = self.matrix.on_point(x, y)
         return point
 
-    def points(self, points: Iterable[Point]) -> Iterable[Point]:
-        """The same for many points."""
-        x, y = np.fromiter(itertools.chain.from_iterable(points), np.float64).reshape(-1, 2).T
+    def points(self, points: Points) -> Iterable[Point]:
+        """The same for many points, which are rows of x and y."""
+        x, y = points.T
         matrix = self.matrix
         on_image = matrix.a * x + matrix.c * y + matrix.e, matrix.b * x + matrix.d * y + matrix.f
         return zip(*(side.tolist() for side in on_image), strict=True)

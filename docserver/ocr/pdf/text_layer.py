@@ -218,6 +218,7 @@ def _layer(
         objects=objects,
         to_pixels=to_pixels,
         turned=turned,
+        beside=drawn.beside,
     )
     if lacks_most:
         return TextLayer(exact, to_pixels, dpi, patches, is_sure=is_sure, lacks_most=True, selection_marks=fields)

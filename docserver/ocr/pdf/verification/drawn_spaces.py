@@ -13,7 +13,7 @@ from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import scaled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.verification.unexplained_ink import places_of_unexplained
-from docserver.ocr.pdf.words.text_cells import as_array
+from docserver.ocr.pdf.words.text_cells import BesideWords, as_array
 
 
 def drawn_spaces(texts: Sequence[Any], *, words: Iterable[Rect], drawing: PageDrawing, width: int) -> list[Rect]:
@@ -24,7 +24,7 @@ def drawn_spaces(texts: Sequence[Any], *, words: Iterable[Rect], drawing: PageDr
         return []
     detailed = drawing.in_detail
     whole = detailed.whole()
-    contrast = ImageChops.difference(whole, detailed.without(texts))
+    contrast = np.asarray(ImageChops.difference(whole, detailed.without(texts)))
     scale = whole.width / width
-    places = places_of_unexplained(as_array(words) * scale, np.asarray(contrast))
+    places = places_of_unexplained(BesideWords.of(as_array(words) * scale, contrast.shape), contrast)
     return [scaled(place, 1 / scale) for place in places]

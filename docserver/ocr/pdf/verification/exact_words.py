@@ -14,6 +14,7 @@ from docserver.ocr.pdf.verification.unexplained_ink import joined_places, touch
 from docserver.ocr.pdf.words.own_words import OwnWord, are_upright
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED
 from docserver.ocr.pdf.words.plausibility import is_language
+from docserver.ocr.pdf.words.text_cells import BesideWords
 from docserver.ocr.pdf.words.text_patches import TextPatches, is_blank, is_mark
 from docserver.ocr.pdf.words.vertical_lines import LAST_ALPHABETIC
 
@@ -50,10 +51,11 @@ def exact_and_unread(
     objects: PageObjects,
     to_pixels: PointsToPixels,
     turned: Sequence[OwnWord] = (),
+    beside: BesideWords | None = None,
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None, bool]:
     """Those of the words that are exact, what has to be read, also in the places of text that is not drawn here, and
     True if that is more than the layer has, so that OCR has to read the whole page. Words that are `turned` are read
-    elsewhere.
+    elsewhere. `beside` may be what is known to be beside the words.
 
     Raises TextLayerRejected if the words may be wrong.
     """
@@ -74,6 +76,7 @@ def exact_and_unread(
         whole,
         width=to_pixels.width,
         images=image_rects,
+        beside=beside,
         unread=[
             *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
             *unseen,

@@ -153,7 +153,8 @@ class SeenInk:
         y_margin = np.minimum(np.where(length > MIN_LENGTH * height, across, along), bottom - top).astype(int)
         # How many pixels before each one of these rows have ink.
         start, end = int(top.min()), int(bottom.max())
-        sums = np.zeros((end - start) * self._width + 1, np.int32)
+        sums = np.empty((end - start) * self._width + 1, np.int32)
+        sums[0] = 0
         np.cumsum(self.contrast[start:end] >= MIN_CONTRAST, out=sums[1:])
 
         def have_ink(rows: Numbers, starts: Numbers, ends: Numbers) -> npt.NDArray[np.bool_]:

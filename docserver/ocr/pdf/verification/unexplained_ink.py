@@ -13,7 +13,7 @@ import numpy.typing as npt
 from docserver.layout import Box, Rect, around
 from docserver.ocr.image.spots import components, thickened
 from docserver.ocr.pdf.coordinates import join_near
-from docserver.ocr.pdf.words.text_cells import Rects, blacken
+from docserver.ocr.pdf.words.text_cells import BesideWords
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
@@ -32,12 +32,9 @@ MAX_PLACES = 200
 """Most places that are returned. A page with more has a font without any meaning."""
 
 
-def places_of_unexplained(words: Rects, contrast: npt.NDArray[np.uint8]) -> list[Rect]:
-    """Where there is ink that is in none of these words. `contrast` shows how much the texts change each pixel of a
-    drawn page.
-    """
-    ink = contrast >= MIN_CONTRAST
-    blacken(ink, words, cell=1.0, margin=1.0)
+def places_of_unexplained(beside: BesideWords, contrast: npt.NDArray[np.uint8]) -> list[Rect]:
+    """Where there is ink beside words. `contrast` shows how much the texts change each pixel of a drawn page."""
+    ink = (contrast >= MIN_CONTRAST) & beside.is_beside
     # One dimension takes a fifth of the time that two take.
     places = np.flatnonzero(ink)
     # Letters have two pixels in a row. The edges that words have beside their boxes mostly have not.

@@ -19,7 +19,7 @@ from docserver.ocr.pdf.verification.seen_ink import MIN_GONE, Candidate, Seen, S
 from docserver.ocr.pdf.verification.typed_over import STRIKES, TypedOver, are_typed_over, shared
 from docserver.ocr.pdf.verification.undrawn_words import would_show
 from docserver.ocr.pdf.verification.unexplained_ink import places_of_unexplained
-from docserver.ocr.pdf.words.text_cells import Rects, as_array
+from docserver.ocr.pdf.words.text_cells import BesideWords, Rects, as_array
 
 MIN_OVERLAP = 0.2
 """Words that overlap by this share of the smaller one are drawn one by one, to see which of them is visible. Letters of
@@ -40,6 +40,8 @@ class DrawnWords:
 
     seen: list[Seen]
     """How much one sees of each."""
+    beside: BesideWords
+    """The pixels of the drawing that are beside the words."""
     unexplained: list[Rect]
     """Where one sees letters that are in no word."""
     graphics: Image.Image | None
@@ -88,11 +90,12 @@ def visible(
     graphics = visibilities[0].without if visibilities[0].are_with_others else None
     if len(visibilities) > 1 or objects.shadows:
         graphics = drawing.without([*objects.texts.values(), *objects.shadows])
-    unexplained = places_of_unexplained(rects, contrast)
+    beside = BesideWords.of(rects, contrast.shape)
+    unexplained = places_of_unexplained(beside, contrast)
     seen_pairs = [pair for pair in dict.fromkeys(conflicts) if all(result[index] is Seen.ALL for index in pair)]
     ink = {address: visibilities[layer] for address, layer in layers.items()}
     typed_over = list(_typed_over(seen_pairs, words=words, ink=ink, order=list(objects.texts)))
-    return DrawnWords(result, unexplained, graphics, typed_over)
+    return DrawnWords(result, beside, unexplained, graphics, typed_over)
 
 
 def _typed_over(

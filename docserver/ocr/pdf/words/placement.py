@@ -161,6 +161,6 @@ def _is_exact(paragraph: Paragraph) -> bool:
 def _paragraph(ordered: Sequence[Sequence[PlacedWord]]) -> Paragraph:
     lines = []
     for ordered_line in ordered:
-        words = tuple(Word(word.text, word.box, word.confidence) for word in ordered_line)
-        lines.append(Line(around(word.box for word in words), words))
-    return Paragraph(around(line.box for line in lines), tuple(lines))
+        words = tuple([Word(word.text, word.box, word.confidence) for word in ordered_line])
+        lines.append(Line(around([word.box for word in words]), words))
+    return Paragraph(around([line.box for line in lines]), tuple(lines))

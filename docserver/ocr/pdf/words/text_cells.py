@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,43 @@ def no_cells(drawn: Image.Image) -> Image.Image:
     return Image.new("L", (-(-drawn.width // CELL), -(-drawn.height // CELL)))
 
 
-def has_words_only(drawn: Image.Image, words: Iterable[Rect], *, scale: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class BesideWords:
+    """The pixels of a drawn page that are beside its words."""
+
+    is_beside: npt.NDArray[np.bool_]
+    """True for each such pixel."""
+    sides: npt.NDArray[np.int_]
+    """Rows with the first column and row, and the last ones, of the pixels of each word."""
+
+    @classmethod
+    def of(
+        cls, words: Rects, shape: tuple[int, ...], *, scale: float = 1.0, known: "BesideWords | None" = None
+    ) -> "BesideWords":
+        """Those of a drawing of this shape. The words are in pixels of a picture that is `scale` times as large. If
+        `known` is of words in the same places, it is returned, which saves painting each of them again.
+        """
+        sides = _sides(words, cell=scale, margin=MARGIN, most=max(shape))
+        if known and known.is_beside.shape == shape and np.array_equal(known.sides, sides):
+            return known
+        is_beside = np.ones(shape, bool)
+        _blacken(is_beside, sides)
+        return cls(is_beside, sides)
+
+
+def has_words_only(
+    drawn: Image.Image, words: Iterable[Rect], *, scale: float, known: BesideWords | None = None
+) -> bool:
     """True if nothing is drawn on white paper that has edges, but for what is in the cells of these words. They are in
-    pixels of a picture that is `scale` times as large as the drawing. This takes less time than to look for cells.
+    pixels of a picture that is `scale` times as large as the drawing. This takes less time than to look for cells,
+    and less yet if it is known what is beside the words.
     """
     # Two pixels without so much ink have no edge between them.
     ink = np.asarray(drawn) < WHITE - EDGE_CONTRAST // 2
     # An edge at one side of the drawing may be found at the other one.
     touches_sides = bool(ink[:, -1].any() or ink[-1].any())
     rects = as_array(words)
-    blacken(ink, rects, cell=scale, margin=MARGIN)
+    ink &= BesideWords.of(rects, ink.shape, scale=scale, known=known).is_beside
     beside = np.flatnonzero(ink)
     if not beside.size:
         return True
@@ -109,13 +137,13 @@ def fill(cells: Image.Image, rect: Rect, cell: float, colour: int) -> None:
 def without_words(cells: Image.Image, words: Iterable[Rect], cell: float) -> Image.Image:
     """The same with the cells of these words black."""
     levels = np.array(cells)
-    blacken(levels, as_array(words), cell=cell, margin=CELL_MARGIN)
+    _blacken(levels, _sides(as_array(words), cell=cell, margin=CELL_MARGIN, most=max(levels.shape)))
     return Image.fromarray(levels)
 
 
-def blacken(levels: npt.NDArray[Any], words: Rects, *, cell: float, margin: float) -> None:
-    """Set the cells of these words to 0, also those up to `margin` cells beside them."""
-    for left, top, right, bottom in _sides(words, cell=cell, margin=margin, most=max(levels.shape)).tolist():
+def _blacken(levels: npt.NDArray[Any], sides: npt.NDArray[np.int_]) -> None:
+    """Set what is within these sides to 0."""
+    for left, top, right, bottom in sides.tolist():
         levels[top : bottom + 1, left : right + 1] = 0
 
 

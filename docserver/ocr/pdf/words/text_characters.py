@@ -147,11 +147,15 @@ class TextCharacters:
             return math.inf
         return float(width.value) * math.hypot(*self._matrix(index)[:2])
 
-    def origins(self, words: Sequence[PdfWord]) -> list[Point]:
-        """The points on the lines' baselines where the words begin, or the numbers before raised numbers."""
-        places = self.places_of([word.on_baseline for word in words])
-        begins = zip(*calls.origins_of_characters(self.text_address, places).T.tolist(), strict=True)
-        return [self.origin(word) if word.is_vertical else begin for word, begin in zip(words, begins, strict=True)]
+    def origins(self, words: Sequence[PdfWord]) -> Numbers:
+        """Rows of x and y of the points on the lines' baselines where the words begin, or the numbers before raised
+        numbers.
+        """
+        origins = calls.origins_of_characters(self.text_address, self.places_of([word.on_baseline for word in words]))
+        for number, word in enumerate(words):
+            if word.is_vertical:
+                origins[number] = self.origin(word)
+        return origins
 
     def origin(self, word: PdfWord) -> Point:
         """The same for one word."""

@@ -19,6 +19,7 @@ from docserver.ocr.pdf.words.text_cells import (
     MIN_LETTER_HEIGHT,
     MIN_RUN,
     WHITE,
+    BesideWords,
     count_white,
     fill,
     has_words_only,
@@ -64,16 +65,23 @@ class TextPatches:
 
     @classmethod
     def of(
-        cls, drawn: Image.Image, *, width: int, words: Iterable[Rect], images: Iterable[Rect], unread: Sequence[Rect]
+        cls,
+        drawn: Image.Image,
+        *,
+        width: int,
+        words: Iterable[Rect],
+        images: Iterable[Rect],
+        unread: Sequence[Rect],
+        beside: BesideWords | None = None,
     ) -> "TextPatches":
         """The patches of a page whose picture has this width. `words` are those that the text layer has, and `unread`
-        those that it has not, though their places are known.
+        those that it has not, though their places are known. `beside` may be what is known to be beside the words.
         """
         cell = CELL * width / drawn.width
         words = tuple(words)
         scale = cell / CELL
         pictures = [scaled(image, 1 / scale) for image in images]
-        if not pictures and has_words_only(drawn, words, scale=scale):
+        if not pictures and has_words_only(drawn, words, scale=scale, known=beside):
             cells = no_cells(drawn)
             for place in unread:
                 fill(cells, place, cell, WHITE)

@@ -64,7 +64,7 @@ class TextPage(TextCharacters):
             self.order = [*(index for index, _ in places), SEPARATOR]
             codes = [code for _, code in places]
             text = text_of_codes(codes)
-        wholes = self._placed([(letters, first, end, first) for letters, first, end in self._letters(text, codes)])
+        wholes = self._placed(self._letters(text, codes))
         leave_line = self._leave_line([whole for whole in wholes if whole.objects > 1])
         has_separators = isinstance(self.order, list)
         for whole in wholes:
@@ -99,8 +99,10 @@ class TextPage(TextCharacters):
             codes[index] = ord(UNMAPPED)
         return codes
 
-    def _letters(self, text: str, codes: Sequence[int]) -> Iterator[tuple[str, int, int]]:
-        """The letters of each word, and the indexes of its first character and behind its last one."""
+    def _letters(self, text: str, codes: Sequence[int]) -> list[tuple[str, int, int, int]]:
+        """The letters of each word, the indexes of its first character and behind its last one, and that of a character
+        on its baseline: the first one.
+        """
         spans = [match.span() for match in _WORD.finditer(text)]
         checked: list[int] = []
         some_lack_mapping = self._some_lack_mapping(text)
@@ -111,13 +113,15 @@ class TextPage(TextCharacters):
             else:
                 checked += range(first, end)
         unmapped = calls.without_mapping(self.text_address, self.places_of(checked))
+        words = []
         for first, end in spans:
             letters = text[first:end]
             is_plain = letters.isascii() and letters.isprintable()
             if not is_plain or (unmapped and not unmapped.isdisjoint(self.order[first:end])):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
-                yield letters, first, end
+                words.append((letters, first, end, first))
+        return words
 
     def _some_lack_mapping(self, text: str) -> bool:
         """True if some ASCII letters have no mapping. Three of each are asked for: all of a page would take 2 ms."""
