@@ -16,6 +16,8 @@ from docserver.layout import EngineName, lines_of, words_of
 from docserver.model import Page, PageStatus, Reading
 from docserver.ocr.engine import second_engine
 from docserver.ocr.limits import Limits
+from docserver.ocr.recognition.agreement import SURE_FROM
+from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.server.slot import Slot
 from docserver.reading_options import EngineChoice, Options
 from tests.support import recognition
@@ -100,6 +102,16 @@ def test_turned_pages_are_read_in_their_own_direction(degrees: int, limits: Limi
 
     assert turned.rotation == degrees
     assert turned.text.split() == SHORT_WORDS
+
+
+def test_the_second_engine_looks_for_no_lines_on_a_small_copy(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = Image.new("L", (1240, 2000), 245)
+    sheet.paste(recognition.sheet())
+    copied = sheet.reduce(2).filter(ImageFilter.GaussianBlur(1)).point(lambda level: 255 * (level > 200))
+    monkeypatch.delattr(Ppocr, "find")
+
+    assert read(copied, limits, engine=EngineChoice.TESSERACT).confidence < SURE_FROM
+    assert read(copied, limits).text
 
 
 def test_no_word_is_read_twice_and_lines_keep_their_order(limits: Limits) -> None:

@@ -64,6 +64,10 @@ UNEVEN_LIGHT_BELOW = 0.7
 FAINT_BELOW = 60
 """Contrast of the ink in grey levels. Below this, ink is faint. Print has 100 and more, pencil 60."""
 
+NEAR_BLACK, NEAR_WHITE, MAX_SHADES = 32, 224, 0.002
+"""The first and last grey levels that are shades, and their largest share of the pixels of a page without shades. The
+edges of letters have ten times as many."""
+
 FORM_ABOVE = 8.0
 """Limit for `rules`. A page with more ruled lines is treated as a form or a table."""
 
@@ -101,6 +105,8 @@ class PageAnalysis:
     """Amount of ruled lines: their area divided by the longer side, in pixels of the analysed size."""
     colour: int
     """Range of the colours, 0 to 255. Tinted paper and a sensor's noise stay below 30."""
+    is_two_toned: bool
+    """True if the page is black and white without shades between them, as a fax is."""
 
     @property
     def is_sideways(self) -> bool:
@@ -153,6 +159,7 @@ def analyse(image: Image.Image, seen: Overview | None = None) -> PageAnalysis | 
         hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
         rules=float(lines.sum() / max(small.size)),
         colour=_colour_range(image),
+        is_two_toned=_is_two_toned(grey),
     )
 
 
@@ -246,6 +253,11 @@ def _colour_range(image: Image.Image) -> int:
     tints = (pixels[..., 0] - pixels[..., 1], pixels[..., 2] - pixels[..., 1])
     outliers = [COLOUR_OUTLIERS_PERCENT, 100 - COLOUR_OUTLIERS_PERCENT]
     return max(int(np.ptp(np.percentile(tint, outliers))) for tint in tints)
+
+
+def _is_two_toned(grey: Image.Image) -> bool:
+    counts = grey.histogram()
+    return sum(counts[NEAR_BLACK:NEAR_WHITE]) <= MAX_SHADES * sum(counts)
 
 
 def _stroke_px(grey: Image.Image) -> float:

@@ -10,7 +10,7 @@ from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.overview import grey
-from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
+from docserver.ocr.image.preparation import in_grey, is_small_copy, may_be_blurred, prepare
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
@@ -127,6 +127,9 @@ class PageReader:
         """The attempt with what the second engine reads better, or alone; with `all_lines`, with nothing else."""
         # If curved lines were made straight, nothing maps the boxes of Tesseract's words to the straightened picture.
         if self._analysis is None or self._pages.has_warped(attempt.rotation):
+            return attempt
+        # The second engine misreads broken letters more often than Tesseract does once their edges are soft.
+        if is_small_copy(self._page, self._analysis) and not (all_lines or attempt.unread_share):
             return attempt
         page = turned(self._original, attempt.rotation)
         if max(page.image.size) > MAX_SIDE_READ_AGAIN_PX:
