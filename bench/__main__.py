@@ -31,7 +31,8 @@ MAX_EXTRA_ERRORS = 0.002
 def main() -> None:
     given = _arguments()
     chosen = [WORKLOADS[name] for name in given.workload or WORKLOADS]
-    with docserver(RATE_LIMIT="off", DEDUPLICATE="off", SLOTS=WORKERS) as server:
+    # The peers have one engine too.
+    with docserver(RATE_LIMIT="off", DEDUPLICATE="off", SECOND_ENGINE="off", SLOTS=WORKERS) as server:
         service, plain = Service(server), Plain(others=[server.pid])
         peers = _peers(service, only_docserver=given.only_docserver)
         table = compare(chosen, plain, peers, quick=given.quick, show=lambda line: print(line, flush=True))
