@@ -184,6 +184,8 @@ async def test_a_total_by_name_reads_no_rows_of_documents_that_the_index_tells_a
     narrowed = Filter(DEFAULT_TENANT, filename="Invoice")
 
     async with db.session() as cur:
+        # The server estimates by what an index has of earlier versions of rows too, until it has removed these.
+        await cur.execute("ALTER TABLE documents FORCE")
         before = await rows_read(cur)
         assert await document_lists.count(cur, narrowed) == 256
         of_name = await rows_read(cur) - before
