@@ -1,5 +1,6 @@
 """Clients that send `Expect: 100-continue` send the body of a request only when nothing else is wrong with it."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from docserver.resources import Resources
 from docserver.setting_types import Auth, Rate
 from docserver.web.app import FORM_BYTES
-from docserver.web.listener import listening
+from docserver.web.listener import Listener, listening
 from docserver.web.starting import Progress, make_starting_app
 from tests.support.listeners import Serve, port_of
 from tests.support.raw_http import UPLOAD, part, wire
@@ -19,6 +20,14 @@ LENGTH = f"Content-Length: {len(BODY)}"
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 NO_JOB = "/v1/jobs/01a20ad8-2046-729e-bbd1-5bce8a788392"
+
+
+@pytest.fixture
+async def starting(resources: Resources) -> AsyncIterator[Listener]:
+    """A service that is starting."""
+    async with listening(replace(resources.settings, host="127.0.0.1", port=0)) as listener:
+        await listener.serve(make_starting_app(Progress()))
+        yield listener
 
 
 @pytest.mark.parametrize(
@@ -42,25 +51,20 @@ async def test_an_expectation_that_is_not_supported_is_answered_with_a_problem(
     assert alive.status == 200
 
 
-async def test_the_starting_service_answers_a_wrong_expectation_alike(resources: Resources) -> None:
-    settings = replace(resources.settings, host="127.0.0.1", port=0)
-    async with listening(settings) as listener:
-        await listener.serve(make_starting_app(Progress()))
-        async with wire(port_of(listener)) as sender:
-            await sender.send_head("Expect: nonsense", method="GET", path="/")
-            refused = await sender.answer()
+async def test_the_starting_service_answers_a_wrong_expectation_alike(starting: Listener) -> None:
+    async with wire(port_of(starting)) as sender:
+        await sender.send_head("Expect: nonsense", method="GET", path="/")
+        refused = await sender.answer()
 
     assert (refused.status, refused.headers["server"]) == (417, "docserver")
     assert refused.json()["code"] == "expectation_failed"
 
 
 async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(serve: Serve) -> None:
-    body = part("file", png(), filename="page.png") + b"--b--\r\n"
-    headers = ("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {len(body)}")
     async with wire(port_of(await serve())) as sender:
-        await sender.send_head("Expect: 100-Continue", *headers)
-        assert await sender.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-        await sender.send(body)
+        await sender.send_head("Expect: 100-Continue", FORM, LENGTH)
+        assert await sender.reader.readuntil(b"\r\n\r\n") == GO_ON
+        await sender.send(BODY)
         accepted = await sender.answer()
 
     assert accepted.status == 202
@@ -172,12 +176,9 @@ async def test_a_client_of_http_1_0_is_not_told_to_go_on(serve: Serve) -> None:
     assert accepted.status == 202
 
 
-async def test_while_the_service_starts_no_body_is_awaited(resources: Resources) -> None:
-    settings = replace(resources.settings, host="127.0.0.1", port=0)
-    async with listening(settings) as listener:
-        await listener.serve(make_starting_app(Progress()))
-        async with wire(port_of(listener)) as sender:
-            await sender.send_head("Expect: 100-continue", FORM, LENGTH)
-            refused = await sender.answer()
+async def test_while_the_service_starts_no_body_is_awaited(starting: Listener) -> None:
+    async with wire(port_of(starting)) as sender:
+        await sender.send_head("Expect: 100-continue", FORM, LENGTH)
+        refused = await sender.answer()
 
     assert (refused.status, refused.headers["connection"]) == (503, "close")
